@@ -19,7 +19,8 @@ impl NetworkId {
     /// # Errors
     /// [`RegistryError::Malformed`].
     pub fn new(name: &str) -> Result<Self, RegistryError> {
-        let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let letters =
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if !letters || name.len() > 16 || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
             return Err(RegistryError::Malformed("a network is named by 1 to 16 of a-z, 0-9 and -".into()));
         }
@@ -33,7 +34,9 @@ impl NetworkId {
 }
 
 /// A self-certifying identifier: the hash of a genesis operation on a network.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(
+    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Did {
     network: NetworkId,
@@ -79,8 +82,9 @@ pub struct DidUrl {
 impl std::str::FromStr for DidUrl {
     type Err = RegistryError;
     fn from_str(text: &str) -> Result<Self, RegistryError> {
-        let (did, fragment) =
-            text.split_once('#').ok_or_else(|| RegistryError::Malformed("a key is named by DID#fragment".into()))?;
+        let (did, fragment) = text
+            .split_once('#')
+            .ok_or_else(|| RegistryError::Malformed("a key is named by DID#fragment".into()))?;
         check_fragment(fragment)?;
         Ok(Self { did: did.parse()?, fragment: fragment.to_owned() })
     }
@@ -123,7 +127,9 @@ impl fmt::Display for NetworkId {
 impl std::str::FromStr for Did {
     type Err = RegistryError;
     fn from_str(text: &str) -> Result<Self, RegistryError> {
-        let rule = || RegistryError::Malformed("an identifier is did:causeway:<network>:<base58 of 32 bytes>".into());
+        let rule = || {
+            RegistryError::Malformed("an identifier is did:causeway:<network>:<base58 of 32 bytes>".into())
+        };
         if text.len() > 96 {
             return Err(rule());
         }

@@ -9,7 +9,19 @@ use sha2::{Digest as _, Sha256};
 use crate::RegistryError;
 
 /// A SHA-256 digest; 64 lower-case hexadecimal digits in text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 

@@ -18,7 +18,7 @@ pub enum RegistryError {
         got: usize,
     },
     /// A key that no honest signer has (small order, non-canonical, not on the curve).
-    #[error("a public key must be a canonical point of prime order: {0}")]
+    #[error("a public key must be a canonical point of its curve, not of small order ({0})")]
     WeakKey(&'static str),
     /// The signature does not hold.
     #[error("the signature does not hold under the stated key")]
@@ -47,6 +47,9 @@ pub enum RegistryError {
     /// A fragment named another key before.
     #[error("fragment #{0} named another key before")]
     FragmentReused(String),
+    /// A key retired as compromised stays retired.
+    #[error("the key at #{0} was retired as compromised and does not come back under any name")]
+    CompromisedKey(String),
     /// A document outgrew its bounds.
     #[error("a document holds at most {limit} {what}")]
     TooMany {
@@ -111,6 +114,7 @@ impl RegistryError {
             Self::NotNext(_) => "DID_NOT_NEXT",
             Self::NotPrecommitted => "KEY_NOT_PRECOMMITTED",
             Self::FragmentReused(_) => "FRAGMENT_REUSED",
+            Self::CompromisedKey(_) => "KEY_COMPROMISED",
             Self::TooMany { .. } => "TOO_MANY",
             Self::GuardianRule => "GUARDIAN_RULE",
             Self::TooFewGuardians { .. } => "TOO_FEW_GUARDIANS",

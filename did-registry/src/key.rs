@@ -1,8 +1,9 @@
 //! Public keys, signing keys and signatures; the suite is a field.
 //!
-//! One verification rule per suite, everywhere: Ed25519 by ZIP 215 (cofactored, so that a batch accepts
-//! exactly what single checks accept), with small-order and non-canonical keys refused when a key is
-//! admitted; ECDSA P-256 over SHA-256 with the signature as `r ‖ s`, keys on the curve.
+//! One verification rule per suite, everywhere: Ed25519 by the cofactored equation of ZIP 215 (so that a
+//! batch accepts exactly what single checks accept), with small-order and non-canonical keys refused when
+//! a key is admitted, and a non-canonical `R` refused before either check; ECDSA P-256 over SHA-256 with
+//! the signature as `r ‖ s`, keys on the curve. See `docs/decisions/0001-ed25519-zip215.md`.
 
 use std::fmt;
 
@@ -20,7 +21,20 @@ use crate::canonical::{encode, invalid};
 use crate::{Digest, RegistryError, digest, label};
 
 /// A signature suite. SM2 and Jubjub take the next numbers when their issues land.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Suite {
@@ -66,12 +80,31 @@ impl Signature {
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
+
+    /// Whether the first half spells a point the one way RFC 8032 §5.1.3 allows: y < p, no sign on x = 0.
+    ///
+    /// ZIP 215 accepts other spellings of `R`; refusing them leaves one form to a signature.
+    fn commitment_is_canonical(&self) -> bool {
+        const P: [u8; 32] = {
+            let mut p = [0xff; 32];
+            (p[0], p[31]) = (0xed, 0x7f);
+            p
+        };
+        let (mut y, mut one, mut minus_one) = ([0; 32], [0; 32], P);
+        y.copy_from_slice(&self.0[..32]);
+        (one[0], minus_one[0]) = (1, 0xec);
+        let signed = y[31] & 0x80 != 0;
+        y[31] &= 0x7f;
+        let below = y.iter().rev().lt(P.iter().rev());
+        below && !(signed && (y == one || y == minus_one))
+    }
 }
 
 impl TryFrom<&[u8]> for Signature {
     type Error = RegistryError;
     fn try_from(bytes: &[u8]) -> Result<Self, RegistryError> {
-        let bytes = bytes.try_into().map_err(|_| RegistryError::Malformed("a signature has 64 bytes".into()))?;
+        let bytes =
+            bytes.try_into().map_err(|_| RegistryError::Malformed("a signature has 64 bytes".into()))?;
         Ok(Self(bytes))
     }
 }
@@ -80,6 +113,11 @@ impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signature({}…)", hex::encode(&self.0[..4]))
     }
+}
+
+/// The 32-byte coordinates of an uncompressed SEC1 point.
+fn coordinates([_, xy @ ..]: &[u8; 65]) -> (&[u8], &[u8]) {
+    xy.split_at(32)
 }
 
 impl PublicKey {
@@ -91,10 +129,12 @@ impl PublicKey {
     pub fn new(suite: Suite, bytes: &[u8]) -> Result<Self, RegistryError> {
         match suite {
             Suite::Ed25519 => {
-                let bytes: [u8; 32] =
-                    bytes.try_into().map_err(|_| RegistryError::Malformed("an Ed25519 key has 32 bytes".into()))?;
-                let point =
-                    CompressedEdwardsY(bytes).decompress().ok_or(RegistryError::WeakKey("not on the curve"))?;
+                let bytes: [u8; 32] = bytes
+                    .try_into()
+                    .map_err(|_| RegistryError::Malformed("an Ed25519 key has 32 bytes".into()))?;
+                let point = CompressedEdwardsY(bytes)
+                    .decompress()
+                    .ok_or(RegistryError::WeakKey("not on the curve"))?;
                 if point.compress().0 != bytes {
                     return Err(RegistryError::WeakKey("not canonical"));
                 }
@@ -104,6 +144,14 @@ impl PublicKey {
                 Ok(Self(Point::Ed25519(bytes)))
             }
             Suite::P256 => {
+                // The compact and hybrid SEC1 forms are refused: one key, two spellings at most.
+                if !matches!(bytes, [2 | 3, ..] if bytes.len() == 33)
+                    && !matches!(bytes, [4, ..] if bytes.len() == 65)
+                {
+                    return Err(RegistryError::Malformed(
+                        "a P-256 key has 33 or 65 bytes, SEC1 without hybrids".into(),
+                    ));
+                }
                 let key = p256::PublicKey::from_sec1_bytes(bytes)
                     .map_err(|_| RegistryError::WeakKey("not a point of P-256"))?;
                 let point = key.to_encoded_point(false);
@@ -126,10 +174,9 @@ impl PublicKey {
         match &self.0 {
             Point::Ed25519(bytes) => bytes.to_vec(),
             Point::P256(bytes) => {
-                let (x, y) = bytes[1..].split_at(32);
-                let mut compressed = vec![2 + (y[31] & 1)];
-                compressed.extend_from_slice(x);
-                compressed
+                let (x, y) = coordinates(bytes);
+                let sign = y.last().map_or(0, |last| last & 1);
+                [&[2 + sign], x].concat()
             }
         }
     }
@@ -140,9 +187,12 @@ impl PublicKey {
     /// [`RegistryError::BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), RegistryError> {
         let holds = match &self.0 {
-            Point::Ed25519(bytes) => ed25519_zebra::VerificationKey::try_from(*bytes)
-                .and_then(|key| key.verify(&signature.0.into(), message))
-                .is_ok(),
+            Point::Ed25519(bytes) => {
+                signature.commitment_is_canonical()
+                    && ed25519_zebra::VerificationKey::try_from(*bytes)
+                        .and_then(|key| key.verify(&signature.0.into(), message))
+                        .is_ok()
+            }
             Point::P256(bytes) => {
                 ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, &bytes[..])
                     .verify(message, &signature.0)
@@ -173,7 +223,8 @@ impl PublicKey {
     /// # Errors
     /// [`RegistryError::Malformed`] for another multibase or key type, or as [`PublicKey::new`].
     pub fn from_multibase(text: &str) -> Result<Self, RegistryError> {
-        let rule = || RegistryError::Malformed("a multikey is z and base58btc of an Ed25519 or P-256 key".into());
+        let rule =
+            || RegistryError::Malformed("a multikey is z and base58btc of an Ed25519 or P-256 key".into());
         if text.len() > 100 {
             return Err(rule());
         }
@@ -190,7 +241,7 @@ impl PublicKey {
         match &self.0 {
             Point::Ed25519(x) => json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(x)}),
             Point::P256(bytes) => {
-                let (x, y) = bytes[1..].split_at(32);
+                let (x, y) = coordinates(bytes);
                 json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)})
             }
         }
@@ -270,19 +321,27 @@ impl BorshDeserialize for PublicKey {
     }
 }
 
-/// A private key. Wiped on drop by the libraries that hold it; prints only its public half.
+/// A private key. Wiped on drop; prints only its public half.
 pub struct SigningKey(Private);
 
+/// The P-256 key wipes itself, the Ed25519 key is plain data and does not: hence [`crate::Secret`].
+/// Both are boxed, so that a moved key leaves no copy behind.
 enum Private {
-    Ed25519(ed25519_zebra::SigningKey),
+    Ed25519(Box<crate::Secret<ed25519_zebra::SigningKey>>),
     P256(Box<p256::ecdsa::SigningKey>),
+}
+
+impl Private {
+    fn ed25519(key: ed25519_zebra::SigningKey) -> Self {
+        Self::Ed25519(Box::new(crate::Secret::new(key)))
+    }
 }
 
 impl SigningKey {
     /// A fresh key.
     pub fn generate<R: RngCore + CryptoRng>(suite: Suite, rng: &mut R) -> Self {
         Self(match suite {
-            Suite::Ed25519 => Private::Ed25519(ed25519_zebra::SigningKey::new(rng)),
+            Suite::Ed25519 => Private::ed25519(ed25519_zebra::SigningKey::new(rng)),
             Suite::P256 => Private::P256(Box::new(p256::ecdsa::SigningKey::random(rng))),
         })
     }
@@ -293,9 +352,10 @@ impl SigningKey {
     /// [`RegistryError::WeakKey`] if a P-256 scalar is zero or too large.
     pub fn from_bytes(suite: Suite, secret: &[u8; 32]) -> Result<Self, RegistryError> {
         Ok(Self(match suite {
-            Suite::Ed25519 => Private::Ed25519(ed25519_zebra::SigningKey::from(*secret)),
+            Suite::Ed25519 => Private::ed25519(ed25519_zebra::SigningKey::from(*secret)),
             Suite::P256 => Private::P256(Box::new(
-                p256::ecdsa::SigningKey::from_slice(secret).map_err(|_| RegistryError::WeakKey("scalar out of range"))?,
+                p256::ecdsa::SigningKey::from_slice(secret)
+                    .map_err(|_| RegistryError::WeakKey("scalar out of range"))?,
             )),
         }))
     }
@@ -303,7 +363,7 @@ impl SigningKey {
     /// The 32 secret bytes, for the shell that stores them encrypted.
     pub fn to_secret(&self) -> crate::Secret<[u8; 32]> {
         crate::Secret::new(match &self.0 {
-            Private::Ed25519(key) => key.to_bytes(),
+            Private::Ed25519(key) => key.expose().to_bytes(),
             Private::P256(key) => key.to_bytes().into(),
         })
     }
@@ -320,9 +380,11 @@ impl SigningKey {
     pub fn public_key(&self) -> PublicKey {
         let admitted = match &self.0 {
             Private::Ed25519(key) => {
-                PublicKey::new(Suite::Ed25519, <[u8; 32]>::from(key.verification_key()).as_slice())
+                PublicKey::new(Suite::Ed25519, <[u8; 32]>::from(key.expose().verification_key()).as_slice())
             }
-            Private::P256(key) => PublicKey::new(Suite::P256, key.verifying_key().to_encoded_point(true).as_bytes()),
+            Private::P256(key) => {
+                PublicKey::new(Suite::P256, key.verifying_key().to_encoded_point(true).as_bytes())
+            }
         };
         admitted.expect("admitted because an honestly made key is a point of prime order")
     }
@@ -330,7 +392,7 @@ impl SigningKey {
     /// Signs `message`; deterministic in both suites (RFC 8032, RFC 6979).
     pub fn sign(&self, message: &[u8]) -> Signature {
         match &self.0 {
-            Private::Ed25519(key) => Signature(key.sign(message).into()),
+            Private::Ed25519(key) => Signature(key.expose().sign(message).into()),
             Private::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 Signature(signature.to_bytes().into())
@@ -357,16 +419,20 @@ pub struct BatchItem<'a> {
 
 /// Checks many signatures at once and names the bad ones by their index, ascending.
 ///
-/// Ed25519 items go through one random linear combination (ZIP 215, so that the answer equals that of
+/// Ed25519 items go through one random linear combination (cofactored, so that the answer equals that of
 /// single checks up to 2⁻¹²⁸); a failing batch is bisected. P-256 items are checked one by one.
 pub fn verify_batch<R: RngCore + CryptoRng>(items: &[BatchItem<'_>], rng: &mut R) -> Vec<usize> {
     let mut bad = Vec::new();
     let mut ed25519 = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         match &item.key.0 {
+            Point::Ed25519(_) if !item.signature.commitment_is_canonical() => bad.push(index),
             Point::Ed25519(key) => {
                 let signature = ed25519_zebra::Signature::from(item.signature.0);
-                ed25519.push((index, ed25519_zebra::batch::Item::from(((*key).into(), signature, item.message))));
+                ed25519.push((
+                    index,
+                    ed25519_zebra::batch::Item::from(((*key).into(), signature, item.message)),
+                ));
             }
             Point::P256(_) => {
                 if item.key.verify(item.message, item.signature).is_err() {

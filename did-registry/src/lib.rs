@@ -34,6 +34,11 @@
 //! **Absent on purpose.** 1. Citizens: nothing here names a person. 2. An administrator: no function
 //! rewrites another's record. 3. Key storage: secrets live in [`Secret`] and with the shell that loads them.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation)
+)]
+
 pub mod canonical;
 mod claim;
 mod did;
@@ -55,9 +60,7 @@ pub use did::{Did, DidUrl, NetworkId};
 pub use digest::{Digest, digest};
 pub use document::document;
 pub use error::RegistryError;
-pub use key::{
-    PublicKey, Signature, SigningKey, Suite, verify_batch, BatchItem,
-};
+pub use key::{BatchItem, PublicKey, Signature, SigningKey, Suite, verify_batch};
 pub use operation::{
     Approval, DidOperation, DocumentKey, Genesis, Guardians, Purposes, Recovery, Retirement, Rotation,
     Service,

@@ -187,7 +187,11 @@ impl Nodes for Tree {
     fn node(&self, level: u32, index: u64) -> Digest {
         let level = usize::try_from(level).expect("fits because levels are at most 64");
         let index = usize::try_from(index).expect("fits because the tree is in memory");
-        *self.levels.get(level).and_then(|row| row.get(index)).expect("present because complete subtrees are stored")
+        *self
+            .levels
+            .get(level)
+            .and_then(|row| row.get(index))
+            .expect("present because complete subtrees are stored")
     }
 }
 

@@ -82,7 +82,8 @@ impl Guardians {
     /// 1 ≤ k ≤ n ≤ 16, and a delay of at most one year.
     pub(crate) fn check(&self) -> Result<(), RegistryError> {
         let count = self.keys.len();
-        let sensible = count <= 16 && (1..=count).contains(&usize::from(self.threshold)) && self.delay <= 31_536_000;
+        let sensible =
+            count <= 16 && (1..=count).contains(&usize::from(self.threshold)) && self.delay <= 31_536_000;
         if sensible { Ok(()) } else { Err(RegistryError::GuardianRule) }
     }
 }
@@ -210,9 +211,26 @@ pub enum DidOperation {
 }
 
 impl DidOperation {
-    /// The hash that the next operation on the same identifier names.
+    /// The hash of an operation that names the one before it (or is the first).
+    ///
+    /// The next operation names [`DidRecord::head`](crate::DidRecord), which is [`DidOperation::hash_after`].
     pub fn hash(&self, subject: &Did) -> Digest {
         digest(label::DID_OPERATION, &[&encode(subject), &encode(self)])
+    }
+
+    /// The hash that the next operation on the same identifier names, when this one follows `previous`.
+    ///
+    /// A veto and a completion do not say what they follow, so it is hashed in: otherwise two vetoes
+    /// would leave the same hash, and what guardians approved after the first would hold again after the second.
+    pub fn hash_after(&self, subject: &Did, previous: &Digest) -> Digest {
+        match self {
+            Self::VetoRecovery | Self::CompleteRecovery(_) => {
+                digest(label::DID_OPERATION, &[&encode(subject), &encode(self), previous.as_bytes()])
+            }
+            Self::Create(_) | Self::Rotate(..) | Self::RequestRecovery(..) | Self::Deactivate(_) => {
+                self.hash(subject)
+            }
+        }
     }
 
     /// Whose record it changes, when `actor` sends it.
@@ -234,7 +252,9 @@ pub(crate) fn check_content(keys: &[DocumentKey], services: &[Service]) -> Resul
         return Err(RegistryError::TooMany { what: "services", limit: SERVICES });
     }
     let mut seen = BTreeSet::from(["control"]);
-    for fragment in keys.iter().map(|key| &key.fragment).chain(services.iter().map(|service| &service.fragment)) {
+    for fragment in
+        keys.iter().map(|key| &key.fragment).chain(services.iter().map(|service| &service.fragment))
+    {
         check_fragment(fragment)?;
         if !seen.insert(fragment) {
             return Err(RegistryError::FragmentReused(fragment.clone()));

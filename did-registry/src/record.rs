@@ -3,7 +3,7 @@
 //! Rule by rule: (1) the identifier is the hash of its genesis (W9); (2) an operation names the hash of
 //! the one before; (3) a rotation reveals the key committed to and that key agrees; (4) recovery takes k
 //! distinct guardians, waits, and yields to the owner's veto; (5) deactivation is final; (6) a fragment
-//! never names two keys. There is no other way to change a record (W11).
+//! never names two keys, and a compromised key never comes back. There is no other way to change a record (W11).
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
@@ -110,7 +110,11 @@ impl DidRecord {
         Ok(Self {
             control: genesis.control.clone(),
             next: genesis.next,
-            keys: genesis.keys.iter().map(|key| KeyEntry { key: key.clone(), added: at, removed: None }).collect(),
+            keys: genesis
+                .keys
+                .iter()
+                .map(|key| KeyEntry { key: key.clone(), added: at, removed: None })
+                .collect(),
             guardians: genesis.guardians.clone(),
             services: genesis.services.clone(),
             head: DidOperation::Create(genesis.clone()).hash(&did),
@@ -135,7 +139,10 @@ impl DidRecord {
             DidOperation::Create(_) => return Err(RegistryError::DidExists(self.did.clone())),
             DidOperation::Rotate(rotation, proof) if own => after.rotate(rotation, proof, at)?,
             DidOperation::VetoRecovery if own => {
-                after.pending.take().ok_or_else(|| RegistryError::RecoveryState(self.did.clone(), "pending"))?;
+                after
+                    .pending
+                    .take()
+                    .ok_or_else(|| RegistryError::RecoveryState(self.did.clone(), "pending"))?;
             }
             DidOperation::Deactivate(previous) if own => {
                 self.check_previous(previous)?;
@@ -151,7 +158,7 @@ impl DidRecord {
             }
             DidOperation::CompleteRecovery(_) => after.complete_recovery(at)?,
         }
-        after.head = operation.hash(&self.did);
+        after.head = operation.hash_after(&self.did, &self.head);
         after.version = self.version.saturating_add(1);
         after.updated = at;
         Ok(after)
@@ -229,7 +236,10 @@ impl DidRecord {
             let valid = u8::try_from(valid.len()).expect("fits because at most 16 are read");
             return Err(RegistryError::TooFewGuardians { needed: guardians.threshold, valid });
         }
-        self.pending = Some(PendingRecovery { recovery: recovery.clone(), effective: at.time.plus(guardians.delay) });
+        // Tried now: a recovery that could never complete would block every other one for good.
+        self.clone().replace_keys(&recovery.keys, Retirement::Compromised, at)?;
+        self.pending =
+            Some(PendingRecovery { recovery: recovery.clone(), effective: at.time.plus(guardians.delay) });
         Ok(())
     }
 
@@ -246,7 +256,12 @@ impl DidRecord {
     }
 
     /// Makes `keys` the document's keys: keeps those that stay, adds the new, retires the rest.
-    fn replace_keys(&mut self, keys: &[DocumentKey], reason: Retirement, at: Moment) -> Result<(), RegistryError> {
+    fn replace_keys(
+        &mut self,
+        keys: &[DocumentKey],
+        reason: Retirement,
+        at: Moment,
+    ) -> Result<(), RegistryError> {
         for entry in &mut self.keys {
             let stays = keys.contains(&entry.key) && entry.removed.is_none();
             if !stays && entry.removed.is_none() {
@@ -254,6 +269,11 @@ impl DidRecord {
             }
         }
         for key in keys {
+            let lost =
+                |entry: &&KeyEntry| entry.removed.is_some_and(|gone| gone.reason == Retirement::Compromised);
+            if self.keys.iter().filter(lost).any(|entry| entry.key.key == key.key) {
+                return Err(RegistryError::CompromisedKey(key.fragment.clone()));
+            }
             match self.keys.iter().find(|entry| entry.key.fragment == key.fragment) {
                 Some(entry) if entry.removed.is_none() => {}
                 Some(_) => return Err(RegistryError::FragmentReused(key.fragment.clone())),

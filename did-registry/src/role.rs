@@ -21,7 +21,9 @@ impl CredentialType {
     pub fn new(name: &str) -> Result<Self, RegistryError> {
         let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if !letters || name.is_empty() || name.len() > 64 {
-            return Err(RegistryError::Malformed("a credential type is named by 1 to 64 letters, digits, - and _".into()));
+            return Err(RegistryError::Malformed(
+                "a credential type is named by 1 to 64 letters, digits, - and _".into(),
+            ));
         }
         Ok(Self(name.to_owned()))
     }
@@ -183,7 +185,13 @@ impl Committee {
     /// # Errors
     /// [`RegistryError::NotMember`], [`RegistryError::MotionClosed`], [`RegistryError::VotedAlready`],
     /// [`RegistryError::EmptyWindow`].
-    pub fn vote(&self, ballot: Option<Ballot>, voter: &Did, vote: &Vote, at: Moment) -> Result<Ballot, RegistryError> {
+    pub fn vote(
+        &self,
+        ballot: Option<Ballot>,
+        voter: &Did,
+        vote: &Vote,
+        at: Moment,
+    ) -> Result<Ballot, RegistryError> {
         if !self.members.contains(voter) {
             return Err(RegistryError::NotMember(voter.clone()));
         }
@@ -216,12 +224,14 @@ impl Committee {
             Motion::AddMember(did) => {
                 members.insert(did.clone());
                 // A larger committee keeps a true majority without a second vote.
-                let majority = u16::try_from(members.len() / 2 + 1).map_err(|_| RegistryError::CommitteeRule("too many"))?;
+                let majority = u16::try_from(members.len() / 2 + 1)
+                    .map_err(|_| RegistryError::CommitteeRule("too many"))?;
                 threshold = threshold.max(majority);
             }
             Motion::RemoveMember(did) => {
                 members.remove(did);
-                let all = u16::try_from(members.len()).map_err(|_| RegistryError::CommitteeRule("too many"))?;
+                let all =
+                    u16::try_from(members.len()).map_err(|_| RegistryError::CommitteeRule("too many"))?;
                 threshold = threshold.min(all);
             }
             Motion::SetThreshold(votes) => threshold = *votes,

@@ -14,8 +14,22 @@ const CLAIMS: usize = 16;
 
 /// Names that credential formats use for themselves.
 const RESERVED: [&str; 16] = [
-    "iss", "sub", "aud", "iat", "nbf", "exp", "jti", "cnf", "vct", "vct#integrity", "status", "_sd", "_sd_alg", "...",
-    "id", "type",
+    "iss",
+    "sub",
+    "aud",
+    "iat",
+    "nbf",
+    "exp",
+    "jti",
+    "cnf",
+    "vct",
+    "vct#integrity",
+    "status",
+    "_sd",
+    "_sd_alg",
+    "...",
+    "id",
+    "type",
 ];
 
 /// The values a claim may take.
@@ -101,7 +115,8 @@ impl Schema {
             return refuse(format!("1 to {CLAIMS} claims are allowed"));
         }
         for (name, spec) in &self.claims {
-            let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            let plain =
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             if !plain || name.is_empty() || name.len() > 48 || RESERVED.contains(&name.as_str()) {
                 return refuse(format!("claim name {name:?} is 1 to 48 of a-z, 0-9 and _, and not reserved"));
             }
@@ -130,7 +145,9 @@ impl Schema {
     /// # Errors
     /// The first [`SchemaError`], by claim name.
     pub fn check_full(&self, claims: &Map<String, Value>) -> Result<Claims, SchemaError> {
-        if let Some((missing, _)) = self.claims.iter().find(|(name, spec)| spec.required && !claims.contains_key(*name)) {
+        if let Some((missing, _)) =
+            self.claims.iter().find(|(name, spec)| spec.required && !claims.contains_key(*name))
+        {
             return Err(SchemaError::Missing(missing.clone()));
         }
         self.check_partial(claims)
@@ -144,10 +161,10 @@ impl Schema {
         let mut values = BTreeMap::new();
         for (name, value) in claims {
             let spec = self.claims.get(name).ok_or_else(|| SchemaError::UnknownClaim(name.clone()))?;
-            let value = spec.kind.read(value).ok_or_else(|| SchemaError::BadValue {
-                claim: name.clone(),
-                rule: spec.kind.describe(),
-            })?;
+            let value = spec
+                .kind
+                .read(value)
+                .ok_or_else(|| SchemaError::BadValue { claim: name.clone(), rule: spec.kind.describe() })?;
             values.insert(name.clone(), value);
         }
         Ok(Claims::new(values))
@@ -155,7 +172,8 @@ impl Schema {
 
     /// The same rules as a JSON Schema (2020-12), for tools that speak it.
     pub fn to_json_schema(&self) -> Value {
-        let required: Vec<&String> = self.claims.iter().filter(|(_, spec)| spec.required).map(|(name, _)| name).collect();
+        let required: Vec<&String> =
+            self.claims.iter().filter(|(_, spec)| spec.required).map(|(name, _)| name).collect();
         let properties: Map<String, Value> =
             self.claims.iter().map(|(name, spec)| (name.clone(), spec.kind.to_json_schema())).collect();
         json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": format!("urn:causeway:schema:{}", self.id()),
@@ -200,7 +218,9 @@ impl ClaimKind {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Date => "a date YYYY-MM-DD".into(),
             Self::Boolean => "true or false".into(),
-            Self::Code { of } => format!("one of {}", of.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
+            Self::Code { of } => {
+                format!("one of {}", of.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 

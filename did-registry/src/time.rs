@@ -10,7 +10,9 @@ use crate::RegistryError;
 use crate::canonical::invalid;
 
 /// Seconds since 1970-01-01T00:00:00Z, up to the year 9999; RFC 3339 text in JSON.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(u64);
 
@@ -131,12 +133,14 @@ impl std::str::FromStr for Date {
     fn from_str(text: &str) -> Result<Self, RegistryError> {
         let rule = || RegistryError::Malformed("a date is YYYY-MM-DD".into());
         let mut parts = text.split('-');
-        let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(year), Some(month), Some(day), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(rule());
         };
         let digits = |part: &str, width: usize| {
-            (part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u16>().ok())
+            (part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| part.parse::<u16>().ok())
         };
         let number = |part, width| digits(part, width).flatten().ok_or_else(rule);
         let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);

@@ -1,0 +1,49 @@
+# `make demo` shows it, `make test` proves it. `make` alone lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint bless
+
+# One cache for daily work and for .ci/run; one profile, always --release (see [profile.release]).
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
+
+# The crates without clock, disk, socket, thread or randomness; they also build for the browser.
+PURE := did-registry credential ledger-chain wallet
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  make demo KEEP=1          leave the processes up and print their addresses"
+	@echo "  make demo TRAVELLERS=100  fewer travellers each way (default 1000)"
+
+setup: ## install what building and testing need, if it is missing
+	@.ci/setup build
+	@.ci/setup test
+
+demo: ## one health-code crossing between two jurisdictions, start to end
+	@.ci/setup build
+	@echo "building (the first time takes about 30 minutes on two cores, later ones seconds)"
+	cargo build --locked --release -p causeway -p causeway-examples --bins
+	cargo run --locked --release --quiet -p causeway-examples --bin health-code -- \
+		$(if $(filter-out 0,$(KEEP)),--keep) $(if $(TRAVELLERS),--travellers $(TRAVELLERS))
+
+test: ## every test, every doctest, and the pure crates for wasm32
+	@.ci/setup build
+	@.ci/setup test
+	cargo nextest run --locked --release --workspace --no-fail-fast
+	cargo test --locked --release --workspace --doc
+	cargo check --locked --release --target wasm32-unknown-unknown $(PURE:%=-p %)
+
+bench: ## the figures of docs/specs.md on this machine
+	@.ci/setup build
+	cargo run --locked --release -p causeway -- bench
+
+lint: ## format, clippy without warnings, licences and sources (if cargo-deny is there)
+	@.ci/setup build
+	cargo fmt --all --check
+	cargo clippy --locked --release --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \
+	else echo "lint: cargo-deny is not installed, so advisories were not checked"; fi
+
+bless: ## write the golden bytes anew: a deliberate change of what goes over the wire
+	BLESS=1 cargo nextest run --locked --release $(PURE:%=-p %) -E 'test(golden)'
+	git --no-pager diff --stat -- '*.hex'

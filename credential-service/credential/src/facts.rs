@@ -1,0 +1,159 @@
+//! Facts: what a verifier knows before anybody shows anything.
+//!
+//! They come from the ledger by proof (a trust bundle), never from a presentation (W6): the shell gathers
+//! them, the core decides on them.
+
+use std::collections::BTreeMap;
+
+use did_registry::{
+    CredentialType, Did, DidRecord, DidUrl, Digest, KeyState, Moment, PublicKey, Purposes, Recognition, Retirement,
+    Schema, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::status::{StatusReference, VerifiedStatusList};
+use crate::{Finding, Part, Policy, Reason};
+
+/// A status list as its issuer signed it and the ledger anchored it.
+#[derive(Clone, Debug)]
+pub struct StatusSnapshot {
+    /// Whose list.
+    pub issuer: Did,
+    /// The anchored epoch.
+    pub epoch: u64,
+    /// The statuses.
+    pub list: VerifiedStatusList,
+}
+
+/// Keys, recognised issuers, rules, schemas and statuses, all as of one ledger head.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The head they were proved under.
+    pub as_of: Moment,
+    /// Records by identifier.
+    pub dids: BTreeMap<Did, DidRecord>,
+    /// Recognitions by type and issuer.
+    pub recognitions: BTreeMap<(CredentialType, Did), Recognition>,
+    /// Policies by identifier.
+    pub policies: BTreeMap<Digest, Policy>,
+    /// Schemas by identifier.
+    pub schemas: BTreeMap<Digest, Schema>,
+    /// Status lists by address.
+    pub statuses: BTreeMap<String, StatusSnapshot>,
+}
+
+/// How old facts may be, in seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgeLimits {
+    /// From here on the verdict says so.
+    pub amber: u64,
+    /// From here on nothing is decided.
+    pub refuse: u64,
+}
+
+impl Default for AgeLimits {
+    /// Amber at 24 h, refuse at 72 h (P4).
+    fn default() -> Self {
+        Self { amber: 86_400, refuse: 259_200 }
+    }
+}
+
+/// How old what was decided on is; every verdict states it (P4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ages {
+    /// Seconds since keys were current.
+    pub keys: u64,
+    /// Seconds since rules were current.
+    pub rules: u64,
+    /// Seconds since revocations were current; `None` where the format has none.
+    pub status: Option<u64>,
+    /// Whether any of them is past the amber limit.
+    pub amber: bool,
+}
+
+impl Facts {
+    /// The facts' ages at `now`.
+    ///
+    /// # Errors
+    /// `LIST_STALE` past the refusal limit; `CLOCK_SUSPECT` if the facts lie in the future.
+    pub fn ages(&self, now: Timestamp, limits: AgeLimits) -> Result<Ages, Finding> {
+        // A ledger and a checkpoint may disagree by a little; by more, one of the clocks is wrong.
+        if self.as_of.time > now.plus(300) {
+            return Err(Finding::new(Reason::ClockSuspect, "the clock is behind the trust bundle"));
+        }
+        let age = now.since(self.as_of.time);
+        if age >= limits.refuse {
+            let detail = format!("the trust bundle is {} h old, {} h are allowed", age / 3600, limits.refuse / 3600);
+            return Err(Finding::new(Reason::ListStale, detail));
+        }
+        Ok(Ages { keys: age, rules: age, status: Some(age), amber: age >= limits.amber })
+    }
+
+    /// The key that `url` names, if it is its issuer's to use for `purpose` on something issued at `issued`.
+    ///
+    /// A key that was replaced in good order counts for what an anchor proves to be older (`anchored`); a
+    /// compromised one for nothing.
+    ///
+    /// # Errors
+    /// `KEY_UNKNOWN`, `KEY_REMOVED`, `WRONG_KEY_USE`.
+    pub fn key(
+        &self,
+        issuer: &Did,
+        url: &str,
+        purpose: Purposes,
+        anchored: Option<Timestamp>,
+    ) -> Result<&PublicKey, Finding> {
+        let unknown = || Finding::new(Reason::KeyUnknown, "no recognised issuer has this key");
+        let url: DidUrl = url.parse().map_err(|_| unknown())?;
+        if &url.did != issuer {
+            return Err(Finding::new(Reason::KeyUnknown, "the key belongs to somebody else than the stated issuer"));
+        }
+        let key = match self.dids.get(issuer).map(|record| record.key(&url.fragment)) {
+            None | Some(KeyState::Unknown) => return Err(unknown()),
+            Some(KeyState::Current(key)) => key,
+            Some(KeyState::Retired(key, added, removal)) => {
+                let before = |time: Timestamp| added.time <= time && time < removal.at.time;
+                if removal.reason == Retirement::Compromised || !anchored.is_some_and(before) {
+                    let detail = format!("key #{} left its issuer's document at {}", key.fragment, removal.at.time);
+                    return Err(Finding::new(Reason::KeyRemoved, detail));
+                }
+                key
+            }
+        };
+        if key.purposes.allows(purpose) {
+            Ok(&key.key)
+        } else {
+            Err(Finding::new(Reason::WrongKeyUse, format!("key #{} may not sign this", key.fragment)))
+        }
+    }
+
+    /// Whether `issuer` was recognised for `credential_type` both when it issued and now (W5).
+    ///
+    /// # Errors
+    /// `ISSUER_NOT_RECOGNISED`.
+    pub fn recognised(
+        &self,
+        issuer: &Did,
+        credential_type: &CredentialType,
+        issued: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Finding> {
+        let active = self.dids.get(issuer).is_some_and(|record| record.deactivated.is_none());
+        let recognition = self.recognitions.get(&(credential_type.clone(), issuer.clone()));
+        if active && recognition.is_some_and(|it| it.holds_at(issued) && it.holds_at(now)) {
+            Ok(())
+        } else {
+            let detail = format!("{} is not recognised for {credential_type}", issuer.short());
+            Err(Finding::new(Reason::IssuerNotRecognised, detail))
+        }
+    }
+
+    /// The status of a credential of `issuer` (W4: there is no way to skip it).
+    pub fn status(&self, issuer: &Did, reference: &StatusReference) -> Part {
+        match self.statuses.get(&reference.uri).filter(|snapshot| &snapshot.issuer == issuer) {
+            Some(snapshot) => Part::from(snapshot.list.check(reference).map_err(Finding::from)),
+            None => Part::Open(Finding::new(Reason::ListStale, "the issuer's status list is not in the trust bundle")),
+        }
+    }
+}

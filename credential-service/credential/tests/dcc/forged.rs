@@ -1,0 +1,195 @@
+//! Tokens that an attacker or a careless issuer could make, each with its own key: what the corpus cannot show.
+
+use ciborium::Value;
+use credential::Reason;
+use credential::dcc::{ListError, TrustList, Verifier};
+use did_registry::Timestamp;
+
+use crate::forge::{
+    ISSUED, certificate, claims, der, ec_key, encode, key, key_use, map, oid, rsa_key, to_qr, token, trust_list, verifier,
+    x509,
+};
+
+const KID: &[u8] = b"8 bytes.";
+const TEST: &str = "2b060104018e378f650101";
+const RECOVERY: &str = "2b060104018e378f650103";
+const RECOVERY_STRAY_ZERO: &str = "2b06010401008e378f650103";
+const SERVER: &str = "2b06010505070301";
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(u64::try_from(ISSUED).unwrap()).unwrap()
+}
+
+fn verdict(verifier: &Verifier, token: &[u8]) -> Result<(), Reason> {
+    verifier.verify(&to_qr(token), now()).map(|_| ()).map_err(|refusal| refusal.finding.code)
+}
+
+fn kid(bytes: &[u8]) -> (i64, Value) {
+    (4, Value::Bytes(bytes.to_vec()))
+}
+
+fn algorithm(number: i64) -> (i64, Value) {
+    (1, number.into())
+}
+
+#[test]
+fn the_key_decides_the_algorithm() {
+    let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None))]);
+    let verdict = |protected: &[_], open: &[_]| verdict(&verifier, &token(&key(1), protected, open, &claims(certificate())));
+    assert_eq!(verdict(&[algorithm(-7), kid(KID)], &[]), Ok(()));
+    // No algorithm is protected: the unprotected one must agree with the key, or be absent.
+    assert_eq!(verdict(&[], &[algorithm(-7), kid(KID)]), Ok(()));
+    assert_eq!(verdict(&[], &[kid(KID)]), Ok(()));
+    assert_eq!(verdict(&[kid(KID)], &[algorithm(-37)]), Err(Reason::BadSignature));
+    // A protected algorithm wins over an unprotected one, whichever agrees with the key.
+    assert_eq!(verdict(&[algorithm(-7), kid(KID)], &[algorithm(-37)]), Ok(()));
+    assert_eq!(verdict(&[algorithm(-37), kid(KID)], &[algorithm(-7)]), Err(Reason::BadSignature));
+    // PS256, RS256, ES384, ES512, EdDSA, HMAC, and names instead of numbers: the signature is good ES256, the claim is not.
+    for other in [-37, -257, -35, -36, -8, 5, 0, i64::MIN] {
+        assert_eq!(verdict(&[algorithm(other), kid(KID)], &[]), Err(Reason::BadSignature), "{other}");
+        assert_eq!(verdict(&[], &[algorithm(other), kid(KID)]), Err(Reason::BadSignature), "{other}");
+    }
+    assert_eq!(verdict(&[(1, "ES256".into()), kid(KID)], &[]), Err(Reason::BadSignature));
+}
+
+#[test]
+fn an_rsa_key_never_verifies_es256() {
+    let modulus = [0xc5; 256];
+    let verifier = verifier(&[(KID, x509(&rsa_key(&modulus), None))]);
+    assert_eq!(verifier.trust().unusable(), []);
+    for named in [-7, -37] {
+        let token = token(&key(1), &[algorithm(named), kid(KID)], &[], &claims(certificate()));
+        assert_eq!(verdict(&verifier, &token), Err(Reason::BadSignature), "{named}");
+    }
+}
+
+#[test]
+fn the_protected_key_identifier_wins_without_fallback() {
+    let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None)), (b"other", x509(&ec_key(&key(2)), None))]);
+    let verdict = |protected: &[_], open: &[_]| verdict(&verifier, &token(&key(1), protected, open, &claims(certificate())));
+    assert_eq!(verdict(&[kid(KID)], &[kid(b"other")]), Ok(()));
+    assert_eq!(verdict(&[kid(b"other")], &[kid(KID)]), Err(Reason::BadSignature));
+    assert_eq!(verdict(&[kid(b"unknown")], &[kid(KID)]), Err(Reason::KeyUnknown));
+    assert_eq!(verdict(&[algorithm(-7)], &[]), Err(Reason::KeyUnknown), "no key identifier");
+}
+
+#[test]
+fn every_certificate_with_the_identifier_is_tried() {
+    let (mine, other) = (x509(&ec_key(&key(1)), None), x509(&ec_key(&key(2)), None));
+    let tests_only = x509(&ec_key(&key(1)), Some(&key_use(&[TEST])));
+    let broken = b"no certificate".to_vec();
+    let token = token(&key(1), &[algorithm(-7), kid(KID)], &[], &claims(certificate()));
+    for (certificates, expected) in [
+        (vec![&mine, &other], Ok(())),
+        (vec![&other, &mine], Ok(())),
+        (vec![&tests_only, &other, &mine], Ok(())),
+        (vec![&broken, &mine], Ok(())),
+        (vec![&other], Err(Reason::BadSignature)),
+        (vec![&broken], Err(Reason::BadSignature)),
+        (vec![&tests_only, &other], Err(Reason::WrongKeyUse)),
+        (vec![&other, &tests_only], Err(Reason::WrongKeyUse)),
+    ] {
+        let entries: Vec<(&[u8], Vec<u8>)> = certificates.into_iter().map(|der| (KID, der.clone())).collect();
+        assert_eq!(verdict(&verifier(&entries), &token), expected);
+    }
+}
+
+#[test]
+fn key_use_in_both_spellings_and_none() {
+    let token = token(&key(1), &[algorithm(-7), kid(KID)], &[], &claims(certificate()));
+    let critical = |list: &[u8]| der(0x30, &[&oid("551d25"), &[1, 1, 0xff], &der(4, &[&der(0x30, &[list])])]);
+    let other_extension = der(0x30, &[&oid("551d0f"), &der(4, &[&[3, 2, 7, 128]])]);
+    for (name, extensions, expected) in [
+        ("no extensions", None, Ok(())),
+        ("no key use", Some(other_extension.clone()), Ok(())),
+        ("empty key use", Some(key_use(&[])), Ok(())),
+        ("other uses only", Some(key_use(&[SERVER])), Ok(())),
+        ("recovery", Some(key_use(&[RECOVERY])), Ok(())),
+        ("recovery, stray zero", Some(key_use(&[RECOVERY_STRAY_ZERO])), Ok(())),
+        ("recovery among others", Some(key_use(&[SERVER, TEST, RECOVERY])), Ok(())),
+        ("recovery, critical", Some(critical(&oid(RECOVERY))), Ok(())),
+        ("test", Some(key_use(&[TEST])), Err(Reason::WrongKeyUse)),
+        ("test, critical", Some(critical(&oid(TEST))), Err(Reason::WrongKeyUse)),
+        ("test behind another", Some([other_extension, key_use(&[TEST])].concat()), Err(Reason::WrongKeyUse)),
+        ("a key use that is no list", Some(der(0x30, &[&oid("551d25"), &der(4, &[&[1]])])), Err(Reason::BadSignature)),
+    ] {
+        let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), extensions.as_deref()))]);
+        assert_eq!(verdict(&verifier, &token), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_does_not_cost_the_list() {
+    let p384 = der(0x30, &[&der(0x30, &[&oid("2a8648ce3d0201"), &oid("2b81040022")]), &der(3, &[&[0], &[4; 97]])]);
+    let off_curve = der(0x30, &[&der(0x30, &[&oid("2a8648ce3d0201"), &oid("2a8648ce3d030107")]), &der(3, &[&[0, 4], &[7; 64]])]);
+    let mut cut = x509(&ec_key(&key(1)), None);
+    cut.truncate(100);
+    let list = trust_list(&[
+        (b"small", x509(&rsa_key(&[0xc5; 128]), None)),
+        (b"large", x509(&rsa_key(&[0xc5; 1025]), None)),
+        (b"p384", x509(&p384, None)),
+        (b"curve", x509(&off_curve, None)),
+        (b"cut", cut),
+        (b"empty", Vec::new()),
+        (KID, x509(&ec_key(&key(1)), None)),
+    ]);
+    let unusable: Vec<(&[u8], &str)> = list.unusable().iter().map(|entry| (entry.kid.as_slice(), entry.rule)).collect();
+    let malformed = "a certificate is a DER sequence as in RFC 5280";
+    assert_eq!(unusable, [
+        (&b"small"[..], "an RSA key has 2048 to 8192 bits"),
+        (b"large", "an RSA key has 2048 to 8192 bits"),
+        (b"p384", "a signer's key is of EC P-256 or RSA"),
+        (b"curve", "an EC key is a point of P-256"),
+        (b"cut", malformed),
+        (b"empty", malformed),
+    ]);
+    assert_eq!((list.signers(KID).unwrap().len(), list.signers(b"small").unwrap().len()), (1, 0));
+}
+
+#[test]
+fn lists_of_another_form_are_refused() {
+    let load = |json: &str| TrustList::from_json(json.as_bytes()).unwrap_err();
+    assert!(matches!(load("[]"), ListError::Malformed { .. }));
+    assert!(matches!(load(r#"{"certificates": [{"kid": "AA=="}]}"#), ListError::Malformed { .. }));
+    for kid in ["", "?", &"A".repeat(88)] {
+        let json = format!(r#"{{"certificates": [{{"kid": "{kid}", "certificate": ""}}]}}"#);
+        assert!(matches!(load(&json), ListError::TrustListEntry { index: 0, .. }), "{kid}");
+    }
+    let entries = vec![r#"{"kid": "AA==", "certificate": ""}"#; 16_385].join(",");
+    assert!(matches!(load(&format!(r#"{{"certificates": [{entries}]}}"#)), ListError::TooMany { .. }));
+    assert!(matches!(load(&" ".repeat((16 << 20) + 1)), ListError::TooLarge { .. }));
+    let shared = x509(&ec_key(&key(1)), None);
+    let entry = serde_json::json!({"kid": "AA==", "certificate": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, shared)});
+    assert!(matches!(load(&serde_json::json!({"certificates": vec![entry; 17]}).to_string()), ListError::TooMany { .. }));
+}
+
+#[test]
+fn signed_nonsense_is_still_nonsense() {
+    let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None))]);
+    let verdict = |payload: &[u8]| verdict(&verifier, &token(&key(1), &[algorithm(-7), kid(KID)], &[], payload));
+    let good = claims(certificate());
+    assert_eq!(verdict(&good), Ok(()));
+    assert_eq!(verdict(&[&good[..], &[0]].concat()), Err(Reason::BadEncoding), "bytes after the claims");
+    assert_eq!(verdict(&encode(&map(&[]))), Err(Reason::BadEncoding), "no claims");
+    let with_key_twice = |mut certificate: Value| {
+        let entries = certificate.as_map_mut().unwrap();
+        entries.push(("dob".into(), "2000-01-01".into()));
+        certificate
+    };
+    assert_eq!(verdict(&claims(with_key_twice(certificate()))), Err(Reason::BadEncoding), "two birth dates");
+    assert_eq!(verdict(&claims(Value::Bytes(encode(&certificate())))), Err(Reason::Schema), "bytes for a map");
+    assert_eq!(verdict(&claims(Value::Map(vec![(1.into(), 2.into())]))), Err(Reason::Schema), "a key that is no text");
+    assert_eq!(verdict(&claims(Value::Null)), Err(Reason::Schema), "nothing");
+}
+
+#[test]
+fn the_reason_is_the_first_failing_step() {
+    // Expired, without an entry, under a key for tests: what comes first is told.
+    let empty = Value::Map(vec![("ver".into(), "1.3.0".into())]);
+    let token = token(&key(1), &[algorithm(-7), kid(KID)], &[], &claims(empty));
+    let late = Timestamp::from_seconds(1_700_000_000).unwrap();
+    let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), Some(&key_use(&[TEST]))))]);
+    let refusal = verifier.verify(&to_qr(&token), late).unwrap_err();
+    assert_eq!((refusal.finding.code, refusal.country.as_deref()), (Reason::Expired, Some("AT")));
+    assert_eq!(verdict(&verifier, &token), Err(Reason::Schema));
+}

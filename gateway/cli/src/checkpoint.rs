@@ -1,0 +1,294 @@
+//! A checkpoint: one rule, applied at a gate, with the cable out.
+//!
+//! **What.** [`Checkpoint::import`] takes a trust bundle that follows from what is trusted already;
+//! [`Checkpoint::challenge`] makes a fresh nonce for one traveller; [`Checkpoint::verify`] decides on the text
+//! of a QR code, from the bundle alone. Time and randomness are arguments.
+//!
+//! **What is remembered**, across restarts and power cuts: the head trusted last (an older or inconsistent
+//! bundle is refused), the challenges made and answered (`REPLAYED`), the latest time seen (`CLOCK_SUSPECT`),
+//! and of each verdict time, policy, answer and reason codes. Nothing of a person: no name, no key, no digest.
+//!
+//! **Order.** Decide, write down that the challenge is answered, write down the verdict, then tell. What
+//! cannot be written down is not told, so no crash makes a second show look like a first.
+//!
+//! ```text
+//! bundle ─import─► trust ─┐                          ┌─► memory: challenge answered, time seen
+//! nonce ◄─challenge─ memory ─► verify(text, now) ────┴─► verdicts: time, policy, answer, codes ─► Decision
+//! ```
+//!
+//! A challenge that an authentic holder answered is spent, whatever the verdict; a text that is not the
+//! holder's does not spend it, so nobody burns another's challenge.
+
+mod memory;
+mod shown;
+mod terms;
+
+use std::path::Path;
+
+use credential::facts::{Ages, Facts};
+use credential::presentation::{self, verify_pass, verify_presentation};
+use credential::{Finding, Overall, Part, Policy, Reason, Verdict};
+use did_registry::{Digest, Timestamp};
+use ledger_chain::Genesis;
+use rand::{CryptoRng, RngCore};
+use serde::Serialize;
+
+use crate::files::{self, FileError, Journal, Lock};
+use crate::trust::{self, TrustError, TrustFile, Verified};
+use memory::{Known, Memory};
+pub use shown::Challenge;
+pub use terms::Terms;
+
+/// Seconds by which a clock may go back, or lag behind a bundle, without suspicion.
+pub const CLOCK_TOLERANCE: u64 = 300;
+
+/// Why a checkpoint does not work. What is wrong with something shown is in the verdict instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A bundle, or the trust kept from one.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// Terms that break a rule.
+    #[error("a checkpoint's terms: {0}")]
+    Terms(&'static str),
+    /// A bundle without the rule.
+    #[error("a bundle holds the policy that this checkpoint applies, {0}, and its schema; this one does not")]
+    PolicyMissing(Digest),
+    /// The clock went back.
+    #[error("the clock shows {now}, but {seen} was seen before; set it, or confirm it if the earlier time was wrong")]
+    ClockSuspect {
+        /// What the clock shows.
+        now: Timestamp,
+        /// The latest time seen.
+        seen: Timestamp,
+    },
+}
+
+impl CheckpointError {
+    /// A stable code that names the rule.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::File(_) => "FILE",
+            Self::Trust(error) => error.code(),
+            Self::Terms(_) => "TERMS",
+            Self::PolicyMissing(_) => "POLICY_MISSING",
+            Self::ClockSuspect { .. } => Reason::ClockSuspect.code(),
+        }
+    }
+}
+
+/// What was decided on one thing shown. Says nothing of the person.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// Under which policy.
+    pub policy: Digest,
+    /// In one word.
+    pub overall: Overall,
+    /// Part by part.
+    pub verdict: Verdict,
+    /// How old keys, rules and status were; `None` if too old, or if nothing could be read.
+    pub ages: Option<Ages>,
+}
+
+impl Decision {
+    /// The reasons, bad ones first, each once.
+    pub fn codes(&self) -> Vec<Reason> {
+        let mut codes = Vec::new();
+        for finding in self.verdict.findings() {
+            if !codes.contains(&finding.code) {
+                codes.push(finding.code);
+            }
+        }
+        codes
+    }
+}
+
+/// One line of the verdict log.
+#[derive(Serialize)]
+struct Entry<'a> {
+    at: Timestamp,
+    policy: &'a Digest,
+    verdict: Overall,
+    reasons: Vec<Reason>,
+}
+
+/// A checkpoint and its directory, which no other process uses meanwhile.
+#[derive(Debug)]
+pub struct Checkpoint {
+    terms: Terms,
+    trust: TrustFile,
+    memory: Memory,
+    verdicts: Journal,
+    _lock: Lock,
+}
+
+impl Checkpoint {
+    /// Makes the directory of a checkpoint that trusts one ledger and applies one policy.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Terms`], or [`FileError::Exists`] if there is one already.
+    pub fn init(directory: &Path, genesis: &Genesis, terms: &Terms) -> Result<(), CheckpointError> {
+        terms.check()?;
+        files::directory(directory)?;
+        files::create(&directory.join("genesis.bin"), &did_registry::canonical::encode(genesis), files::PUBLIC)?;
+        terms.write(&directory.join("checkpoint.toml"))
+    }
+
+    /// Opens a checkpoint with everything it remembers.
+    ///
+    /// # Errors
+    /// [`CheckpointError::File`], also if another process has it open; [`CheckpointError::Trust`] for a
+    /// damaged file.
+    pub fn open(directory: &Path) -> Result<Self, CheckpointError> {
+        let terms = Terms::read(&directory.join("checkpoint.toml"))?;
+        let lock = Lock::take(&directory.join("lock"))?;
+        let genesis = trust::read_genesis(&directory.join("genesis.bin"))?;
+        Ok(Self {
+            trust: TrustFile::open(&directory.join("trust.bin"), genesis)?,
+            memory: Memory::open(&directory.join("memory.jsonl"), terms.answer_seconds)?,
+            verdicts: Journal::open(&directory.join("verdicts.jsonl"))?,
+            terms,
+            _lock: lock,
+        })
+    }
+
+    /// The rule applied and the name it is applied under.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// What is trusted; `None` before the first bundle.
+    pub fn trusted(&self) -> Option<&Verified> {
+        self.trust.current()
+    }
+
+    /// The policy itself; `None` before the first bundle.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.trusted()?.facts().policies.get(&self.terms.policy)
+    }
+
+    /// Takes a trust bundle, from whoever brings it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Trust`] if it is rolled back, inconsistent, of another ledger, or does not hold;
+    /// [`CheckpointError::PolicyMissing`]. What was trusted before then stays.
+    pub fn import(&mut self, bytes: Vec<u8>) -> Result<&Verified, CheckpointError> {
+        let verified = self.trust.verify(bytes)?;
+        let facts = verified.facts();
+        let usable = facts.policies.get(&self.terms.policy).is_some_and(|policy| facts.schemas.contains_key(&policy.schema));
+        if !usable {
+            return Err(CheckpointError::PolicyMissing(self.terms.policy));
+        }
+        self.trust.keep(verified)?;
+        Ok(self.trust.current().expect("present because it was kept just now"))
+    }
+
+    /// A fresh challenge, to be shown to one traveller.
+    ///
+    /// # Errors
+    /// [`CheckpointError::ClockSuspect`], [`CheckpointError::File`].
+    pub fn challenge<R: RngCore + CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> Result<Challenge, CheckpointError> {
+        if let Some(seen) = self.clock_suspect(now) {
+            return Err(CheckpointError::ClockSuspect { now, seen });
+        }
+        let challenge = Challenge::fresh(&self.terms.audience, rng);
+        self.memory.made(&challenge.nonce, now)?;
+        Ok(challenge)
+    }
+
+    /// Decides on the text of a QR code: a pass (`CWP:`) or an SD-JWT presentation.
+    ///
+    /// # Errors
+    /// [`CheckpointError::File`] if the decision cannot be written down; then there is none.
+    pub fn verify(&mut self, text: &str, now: Timestamp) -> Result<Decision, CheckpointError> {
+        let (verdict, ages, answered) = self.decide(text, now);
+        let decision = Decision { at: now, policy: self.terms.policy, overall: verdict.overall(), verdict, ages };
+        match answered {
+            Some(nonce) => self.memory.answered(&nonce, now)?,
+            None => self.memory.seen(now)?,
+        }
+        let entry = Entry { at: now, policy: &decision.policy, verdict: decision.overall, reasons: decision.codes() };
+        let line = serde_json::to_string(&entry).expect("serialises because every field does");
+        self.verdicts.append(&line, true)?;
+        Ok(decision)
+    }
+
+    /// Takes the time for right although a later one was seen: somebody looked at the clock and answers for it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::File`].
+    pub fn confirm_clock(&mut self, now: Timestamp) -> Result<(), CheckpointError> {
+        Ok(self.memory.confirm_clock(now)?)
+    }
+
+    /// The facts' ages, or why nothing could be decided now.
+    ///
+    /// # Errors
+    /// `LIST_STALE`, `CLOCK_SUSPECT`.
+    pub fn ready(&self, now: Timestamp) -> Result<Ages, Finding> {
+        self.facts(now)?.ages(now, self.terms.limits)
+    }
+
+    fn clock_suspect(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.memory.latest()).filter(|seen| now.plus(CLOCK_TOLERANCE) < *seen)
+    }
+
+    fn facts(&self, now: Timestamp) -> Result<&Facts, Finding> {
+        if let Some(seen) = self.clock_suspect(now) {
+            // With a clock that lies nothing that depends on time means anything, so nothing is looked at.
+            return Err(Finding::new(Reason::ClockSuspect, format!("the clock is behind {seen}, which was seen before")));
+        }
+        let trusted = self.trust.current();
+        Ok(trusted.ok_or_else(|| Finding::new(Reason::ListStale, "no trust bundle has been imported"))?.facts())
+    }
+
+    /// The verdict, the facts' ages, and the nonce that its holder answered.
+    fn decide(&self, text: &str, now: Timestamp) -> (Verdict, Option<Ages>, Option<String>) {
+        let facts = match self.facts(now) {
+            Ok(facts) => facts,
+            Err(finding) => return (Verdict { freshness: Part::Open(finding), ..Verdict::default() }, None, None),
+        };
+        let nonce = shown::unverified_nonce(text);
+        let known = nonce.as_deref().map_or(Known::Never, |nonce| self.memory.known(nonce, now));
+        let challenge = presentation::Challenge {
+            audience: &self.terms.audience,
+            nonce: nonce.as_deref().unwrap_or_default(),
+            max_age: self.terms.answer_seconds,
+            now,
+            limits: self.terms.limits,
+        };
+        let decided = if shown::is_sd_jwt(text) {
+            verify_presentation(text, &self.terms.policy, facts, &challenge, None)
+        } else {
+            verify_pass(text, &self.terms.policy, facts, &challenge)
+        };
+        let mut verdict = decided.verdict;
+        let authentic = verdict.integrity == Part::Good && verdict.holder == Part::Good;
+        // The core compared the nonce with itself. Whether it is a challenge of ours, and still open, is
+        // known here only, and outweighs what the core says of freshness.
+        let refused = match known {
+            Known::Open => None,
+            Known::Answered => Some(Finding::new(Reason::Replayed, "this challenge was answered before")),
+            Known::Late => {
+                let detail = format!("a challenge is answered within {} s", self.terms.answer_seconds);
+                Some(Finding::new(Reason::Expired, detail))
+            }
+            Known::Never => Some(Finding::new(Reason::WrongAudience, "it answers no challenge of this checkpoint")),
+        };
+        // Of bytes whose signature does not hold there is nothing more to say.
+        if let (Part::Good, Some(finding)) = (&verdict.integrity, refused) {
+            verdict.freshness = Part::Bad(finding);
+        }
+        let answered = nonce.filter(|_| authentic && known == Known::Open);
+        (verdict, decided.ages, answered)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What a checkpoint applies, under which name, and how long things last: its one configuration file.
+
+use std::path::Path;
+
+use credential::facts::AgeLimits;
+use did_registry::Digest;
+use serde::{Deserialize, Serialize};
+
+use super::CheckpointError;
+use crate::files::{self, FileError};
+
+/// Bytes of the largest file of terms.
+const FILE_BYTES: usize = 16 * 1024;
+
+/// A checkpoint's terms.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// The policy applied; it is looked up in the bundle, never in what is shown (W6).
+    pub policy: Digest,
+    /// The name that holders sign for: 1 to 128 printable characters. With a name of its own, what is shown
+    /// here is of no use elsewhere.
+    pub audience: String,
+    /// Seconds in which a challenge is answered, 10 to 3,600.
+    #[serde(default = "five_minutes")]
+    pub answer_seconds: u64,
+    /// How old keys, rules and status may be, in seconds.
+    #[serde(default)]
+    pub limits: AgeLimits,
+}
+
+fn five_minutes() -> u64 {
+    300
+}
+
+impl Terms {
+    /// Terms with the usual times: five minutes to answer, amber at 24 h, refusal at 72 h.
+    pub fn new(policy: Digest, audience: &str) -> Self {
+        Self { policy, audience: audience.to_owned(), answer_seconds: five_minutes(), limits: AgeLimits::default() }
+    }
+
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Terms`].
+    pub fn check(&self) -> Result<(), CheckpointError> {
+        let length = self.audience.chars().count();
+        let plain = !self.audience.chars().any(char::is_control) && self.audience.trim() == self.audience;
+        let AgeLimits { amber, refuse } = self.limits;
+        let rules = [
+            ((1..=128).contains(&length) && plain, "audience has 1 to 128 printable characters"),
+            ((10..=3600).contains(&self.answer_seconds), "answer_seconds is 10 to 3600"),
+            (amber >= 60 && amber < refuse, "limits.amber is at least 60 and below limits.refuse"),
+            (refuse <= 366 * 86_400, "limits.refuse is at most a year"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(CheckpointError::Terms(rule)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let text = files::read_text(path, FILE_BYTES)?;
+        let terms: Self = toml::from_str(&text).map_err(|error| FileError::content(path, error))?;
+        terms.check()?;
+        Ok(terms)
+    }
+
+    pub(super) fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let text = toml::to_string(self).expect("serialises because every field is text or a number");
+        Ok(files::create(path, text.as_bytes(), files::PUBLIC)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_read_as_written_and_misspelt_ones_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("checkpoint.toml");
+        let terms = Terms::new(Digest::sha256(b"policy"), "Lane 3 · Gongbei");
+        terms.write(&path).unwrap();
+        assert_eq!(Terms::read(&path).unwrap(), terms);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("answer_seconds", "answer_second")).unwrap();
+        assert!(Terms::read(&path).unwrap_err().to_string().contains("answer_second"));
+    }
+
+    #[test]
+    fn senseless_terms_are_refused() {
+        let good = Terms::new(Digest::sha256(b"policy"), "Lane 3");
+        good.check().unwrap();
+        let limits = |amber, refuse| Terms { limits: AgeLimits { amber, refuse }, ..good.clone() };
+        let named = |audience: &str| Terms { audience: audience.into(), ..good.clone() };
+        let timed = |answer_seconds| Terms { answer_seconds, ..good.clone() };
+        let (long, late) = ("x".repeat(129), 367 * 86_400);
+        for (terms, rule) in [
+            (named(""), "audience"),
+            (named("a\nb"), "audience"),
+            (named(" padded"), "audience"),
+            (named(&long), "audience"),
+            (timed(9), "answer_seconds"),
+            (timed(3601), "answer_seconds"),
+            (limits(100, 100), "amber"),
+            (limits(1, 100), "amber"),
+            (limits(60, late), "year"),
+        ] {
+            let refused = terms.check().unwrap_err();
+            assert!(matches!(&refused, CheckpointError::Terms(text) if text.contains(rule)), "{rule}: {refused}");
+        }
+    }
+}

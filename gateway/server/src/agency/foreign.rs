@@ -1,0 +1,106 @@
+//! Foreign certificates: verdict, and transcoding into this agency's pass. The original is not stored.
+
+use credential::anchor::{LeafKind, salt};
+use credential::exchange::Pass;
+use credential::transcoding::{Transcoding, TrustEpoch};
+use credential::{Finding, Overall, Part, Reason, dcc, foreign};
+use did_registry::{Digest, PublicKey, Timestamp};
+use rand::rngs::OsRng;
+
+use super::{Agency, AgencyError};
+
+/// The lists that foreign certificates are verified against.
+pub(crate) struct Foreign {
+    pub verifier: dcc::Verifier,
+    /// SHA-256 of the trust list's file: the trust epoch of what is accepted.
+    pub trust_list: Digest,
+    /// When the lists were written, by their files' own times.
+    pub as_of: Timestamp,
+}
+
+/// The answer to a foreign certificate.
+#[derive(Debug)]
+pub struct ForeignVerdict {
+    /// In one word.
+    pub overall: Overall,
+    /// Why not.
+    pub reasons: Vec<Finding>,
+    /// Seconds since the trust list was written.
+    pub trust_list_age: u64,
+    /// The pass, if one was asked for and given.
+    pub pass: Option<Pass>,
+}
+
+impl Agency {
+    /// Verifies a certificate as at `at` (now, if none).
+    ///
+    /// # Errors
+    /// [`AgencyError::NoForeign`] if no trust list is configured.
+    pub fn verify_foreign(&self, qr: &str, at: Option<Timestamp>) -> Result<ForeignVerdict, AgencyError> {
+        let foreign = self.foreign.as_ref().ok_or(AgencyError::NoForeign)?;
+        let now = self.clock.now();
+        let outcome = foreign.verifier.verify(qr, at.unwrap_or(now));
+        let reasons: Vec<Finding> = outcome.err().map(|refusal| refusal.finding).into_iter().collect();
+        Ok(self.foreign_verdict(foreign, now, reasons, None))
+    }
+
+    /// Verifies a certificate, applies `policy` to it, and gives a pass bound to `holder` if both accept.
+    ///
+    /// # Errors
+    /// As [`Agency::verify_foreign`], and [`AgencyError::Missing`] unless the policy is this agency's.
+    pub fn transcode_foreign(
+        &self,
+        qr: &str,
+        policy: &Digest,
+        holder: &PublicKey,
+        at: Option<Timestamp>,
+    ) -> Result<ForeignVerdict, AgencyError> {
+        let foreign = self.foreign.as_ref().ok_or(AgencyError::NoForeign)?;
+        let view = self.trust.view();
+        let policy = view.facts.policies.get(policy).filter(|policy| policy.verifier == self.did);
+        let policy = policy.ok_or(AgencyError::Missing("policy of this agency"))?;
+        let now = self.clock.now();
+        let day = at.unwrap_or(now);
+        let certificate = match foreign.verifier.verify(qr, day) {
+            Ok(certificate) => certificate,
+            Err(refusal) => return Ok(self.foreign_verdict(foreign, now, vec![refusal.finding], None)),
+        };
+        let rule = match foreign::claims(&certificate) {
+            Ok(claims) if policy.schema == foreign::schema().id() => policy.evaluate(&claims, day.date()),
+            Ok(_) => Part::Bad(Finding::new(Reason::WrongKind, "the policy is about something else")),
+            Err(error) => Part::Bad(Finding::new(Reason::Schema, error.to_string())),
+        };
+        if let Part::Bad(finding) | Part::Open(finding) = rule {
+            return Ok(self.foreign_verdict(foreign, now, vec![finding], None));
+        }
+        let transcoding = Transcoding {
+            source: LeafKind::Credential.commit(&salt(&mut OsRng), certificate.source_digest()),
+            policy: policy.id(),
+            trust: TrustEpoch::List(foreign.trust_list),
+            status: None,
+            verdict: Overall::Accept,
+            decided: now,
+        };
+        let pass = self.give_for_certificate(policy, holder, transcoding)?;
+        self.metrics.transcoded(Overall::Accept);
+        Ok(self.foreign_verdict(foreign, now, Vec::new(), Some(pass)))
+    }
+
+    fn foreign_verdict(
+        &self,
+        foreign: &Foreign,
+        now: Timestamp,
+        reasons: Vec<Finding>,
+        pass: Option<Pass>,
+    ) -> ForeignVerdict {
+        let open = |finding: &Finding| finding.code == Reason::RuleOpen;
+        let overall = match reasons.as_slice() {
+            [] => Overall::Accept,
+            all if all.iter().all(open) => Overall::Undecided,
+            _ => Overall::Refuse,
+        };
+        reasons.iter().for_each(|finding| self.metrics.refused(finding.code));
+        self.metrics.verified(overall);
+        ForeignVerdict { overall, reasons, trust_list_age: now.since(foreign.as_of), pass }
+    }
+}

@@ -1,0 +1,243 @@
+//! Issuing: offers, claims and batches. Both formats are signed over the same claims in one go.
+
+use credential::exchange::{ClaimRequest, Issued};
+use credential::presentation::{document_digest, type_name};
+use credential::sd_jwt::{self, IssueRequest};
+use credential::{anchor, data_integrity};
+use did_registry::{CredentialType, Digest, PublicKey, Schema, Timestamp};
+use rand::RngCore as _;
+use rand::rngs::OsRng;
+use serde_json::{Map, Value};
+
+use super::anchors::Anchors;
+use super::rows::{CommitmentKind, ISSUED, IssuedRow, OFFERS, OfferRow};
+use super::statuses::Statuses;
+use super::{Agency, AgencyError};
+use crate::record::{self, RECORDS, Record, RecordStatus};
+use crate::vault::{Batch, Column, RowId, Vault};
+
+/// Days a claim code works.
+const OFFER_DAYS: u64 = 30;
+/// Days a credential lasts.
+const CREDENTIAL_DAYS: u64 = 14;
+/// Credentials of one call.
+pub(crate) const BATCH: usize = 500;
+
+/// A one-time code for the person a record is about.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Offer {
+    /// The record.
+    pub record_id: String,
+    /// To be handed to the person; the agency keeps a keyed hash of it only.
+    pub code: String,
+    /// Until when it works.
+    pub expires: Timestamp,
+}
+
+/// Signs one credential in both formats and stages everything that goes with it.
+struct Signed {
+    issued: Issued,
+    row: IssuedRow,
+}
+
+impl Agency {
+    /// Makes claim codes for records.
+    ///
+    /// # Errors
+    /// [`AgencyError::Missing`] for an unknown record: then no code is made.
+    pub fn offer(&self, schema: &Digest, record_ids: &[String]) -> Result<Vec<Offer>, AgencyError> {
+        self.check_batch(record_ids.len())?;
+        let expires = self.clock.now().plus(OFFER_DAYS * 86_400);
+        self.vault.write(|change| {
+            let mut offers = Vec::with_capacity(record_ids.len());
+            for record_id in record_ids {
+                let record = record::row_id(change.vault(), schema, record_id);
+                if !change.contains(Column::Records, &record)? {
+                    return Err(AgencyError::Missing("record"));
+                }
+                let mut bytes = [0u8; 16];
+                OsRng.fill_bytes(&mut bytes);
+                let code = bs58::encode(bytes).into_string();
+                let row = OfferRow { record, expires, used: None };
+                change.put(OFFERS, &code_row(change.vault(), &code), &row)?;
+                offers.push(Offer { record_id: record_id.clone(), code, expires });
+            }
+            Ok(offers)
+        })
+    }
+
+    /// Redeems a claim code, once.
+    ///
+    /// # Errors
+    /// [`AgencyError::CodeUnknown`], [`AgencyError::CodeUsed`], [`AgencyError::CodeExpired`], or the proof
+    /// of possession fails.
+    pub fn claim(&self, request: &ClaimRequest) -> Result<Issued, AgencyError> {
+        request.holder.verify(&self.did, &request.code)?;
+        let now = self.clock.now();
+        let signed = self.vault.write(|change| {
+            let id = code_row(change.vault(), &request.code);
+            let offer = change.get(OFFERS, &id)?.ok_or(AgencyError::CodeUnknown)?;
+            if offer.used.is_some() {
+                return Err(AgencyError::CodeUsed);
+            }
+            if now >= offer.expires {
+                return Err(AgencyError::CodeExpired);
+            }
+            let signed = self.sign(change, offer.record, &request.holder.key, now)?;
+            change.put(OFFERS, &id, &OfferRow { used: Some(now), ..offer })?;
+            Ok(signed)
+        })?;
+        self.anchors.announce(CommitmentKind::Credential, [signed.row.digest]);
+        self.count_issued(1);
+        Ok(signed.issued)
+    }
+
+    /// Issues over many records at once, to keys that the agency knows to be their holders'. All or none.
+    ///
+    /// # Errors
+    /// [`AgencyError::Missing`] for an unknown record.
+    pub fn issue_batch(
+        &self,
+        schema: &Digest,
+        items: &[(String, PublicKey)],
+    ) -> Result<Vec<Issued>, AgencyError> {
+        self.check_batch(items.len())?;
+        let now = self.clock.now();
+        let signed = self.vault.write(|change| {
+            let sign = |(record_id, holder): &(String, PublicKey)| {
+                let record = record::row_id(change.vault(), schema, record_id);
+                self.sign(change, record, holder, now)
+            };
+            items.iter().map(sign).collect::<Result<Vec<_>, AgencyError>>()
+        })?;
+        self.anchors.announce(CommitmentKind::Credential, signed.iter().map(|it| it.row.digest));
+        self.count_issued(signed.len());
+        Ok(signed.into_iter().map(|it| it.issued).collect())
+    }
+
+    fn count_issued(&self, count: usize) {
+        for format in ["dc+sd-jwt", "eddsa-jcs-2022"] {
+            self.metrics.issued(format, count as u64);
+        }
+    }
+
+    fn check_batch(&self, count: usize) -> Result<(), AgencyError> {
+        if (1..=BATCH).contains(&count) { Ok(()) } else { Err(AgencyError::BatchSize(BATCH)) }
+    }
+
+    fn sign(
+        &self,
+        change: &mut Batch<'_>,
+        record_row: RowId,
+        holder: &PublicKey,
+        now: Timestamp,
+    ) -> Result<Signed, AgencyError> {
+        let mut record: Record = change.get(RECORDS, &record_row)?.ok_or(AgencyError::Missing("record"))?;
+        let schema = self.schema(&record.schema)?;
+        schema.check_full(&record.claims)?;
+        self.may_issue(&schema.credential_type)?;
+        let expires = now.plus(CREDENTIAL_DAYS * 86_400);
+        let index = Statuses::allocate(change)?;
+        let kind = type_name(&schema.credential_type, &record.schema);
+        let status = self.statuses.reference(index);
+        let issuer = self.did.to_string();
+        let sd_jwt = sd_jwt::issue(
+            &IssueRequest {
+                issuer: &issuer,
+                key_id: &self.keys.es256.0,
+                vct: &kind,
+                claims: &record.claims,
+                clear: &Map::new(),
+                holder,
+                issued: now,
+                expires,
+                status: Some(&status),
+                decoys: 2,
+            },
+            &self.keys.es256.1,
+            &mut OsRng,
+        )?;
+        let document = self.sign_document(&kind, &record.claims, holder, now, expires, index)?;
+        let digest = anchor::credential_digest(sd_jwt.signed_part().as_bytes());
+        let row = IssuedRow {
+            record: Some(record_row),
+            credential_type: schema.credential_type.clone(),
+            schema: record.schema,
+            status_index: index,
+            digest,
+            issued: now,
+            expires,
+        };
+        let id = self.stage(change, &row)?;
+        // The document is anchored beside it, so either format has a receipt of its own.
+        Anchors::stage(
+            change,
+            CommitmentKind::Credential,
+            &document_digest(&Value::Object(document.clone())),
+        )?;
+        if record.status != RecordStatus::Issued {
+            record.status = RecordStatus::Issued;
+            change.put(RECORDS, &record_row, &record)?;
+        }
+        Ok(Signed { issued: Issued { id, sd_jwt: sd_jwt.compact(), data_integrity: document }, row })
+    }
+
+    /// Signs claims as a W3C document with the agency's Ed25519 key.
+    pub(super) fn sign_document(
+        &self,
+        kind: &str,
+        claims: &Map<String, Value>,
+        holder: &PublicKey,
+        now: Timestamp,
+        expires: Timestamp,
+        index: u64,
+    ) -> Result<Map<String, Value>, AgencyError> {
+        let status = self.statuses.reference(index);
+        let issuer = self.did.to_string();
+        let document = data_integrity::credential(&data_integrity::CredentialRequest {
+            issuer: &issuer,
+            id: None,
+            types: &[kind],
+            claims,
+            holder,
+            valid_from: now,
+            valid_until: Some(expires),
+            status: Some(&status),
+        })?;
+        let options = data_integrity::ProofOptions {
+            verification_method: &self.keys.ed25519.0,
+            purpose: data_integrity::Purpose::AssertionMethod,
+            created: now,
+            expires: None,
+            challenge: None,
+            domain: None,
+        };
+        Ok(data_integrity::secure(document, &options, &self.keys.ed25519.1)?)
+    }
+
+    /// Writes what was issued and stages its commitment; gives its identifier.
+    pub(super) fn stage(&self, change: &mut Batch<'_>, row: &IssuedRow) -> Result<Digest, AgencyError> {
+        let id = RowId::random();
+        change.put(ISSUED, &id, row)?;
+        Anchors::stage(change, CommitmentKind::Credential, &row.digest)?;
+        Ok(Digest::from_bytes(*id.as_bytes()))
+    }
+
+    /// A schema from the ledger.
+    pub(super) fn schema(&self, id: &Digest) -> Result<Schema, AgencyError> {
+        self.trust.view().facts.schemas.get(id).cloned().ok_or(AgencyError::Missing("schema"))
+    }
+
+    /// The type of a schema's credentials, if this agency is recognised for it today.
+    ///
+    /// # Errors
+    /// `ISSUER_NOT_RECOGNISED`: an agency that is not recognised issues nothing.
+    pub(super) fn may_issue(&self, credential_type: &CredentialType) -> Result<(), AgencyError> {
+        let now = self.clock.now();
+        Ok(self.trust.view().facts.recognised(&self.did, credential_type, now, now)?)
+    }
+}
+
+fn code_row(vault: &Vault, code: &str) -> RowId {
+    vault.index(Column::Offers, &[code.as_bytes()])
+}

@@ -1,0 +1,149 @@
+//! Offers, claims, batches, statuses and receipts.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use credential::exchange::{ClaimRequest, Issued};
+use credential::status::Status;
+use did_registry::{Digest, PublicKey};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{App, base64url, run};
+use crate::agency::Offer;
+use crate::audit::Subject;
+use crate::body::Body;
+use crate::operator::{MayIssue, Operator};
+use crate::problem::Problem;
+
+/// Which records to make claim codes for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfferRequest {
+    schema: Digest,
+    record_ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Offers {
+    offers: Vec<Offer>,
+}
+
+pub(super) async fn offer(
+    State(app): State<App>,
+    operator: Operator<MayIssue>,
+    Body(request): Body<OfferRequest>,
+) -> Result<(StatusCode, Json<Offers>), Problem> {
+    let offers = run(move || {
+        let offers = app.agency.offer(&request.schema, &request.record_ids)?;
+        app.agency.note(operator.name(), "offer.make", vec![Subject::Number(offers.len() as u64)], "done")?;
+        Ok(offers)
+    });
+    Ok((StatusCode::CREATED, Json(Offers { offers: offers.await? })))
+}
+
+pub(super) async fn claim(
+    State(app): State<App>,
+    Body(request): Body<ClaimRequest>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
+    let issued = run(move || app.agency.claim(&request)).await?;
+    Ok((StatusCode::CREATED, Json(issued)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BatchRequest {
+    schema: Digest,
+    items: Vec<BatchItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchItem {
+    record_id: String,
+    holder: PublicKey,
+}
+
+#[derive(Serialize)]
+pub(super) struct Batch {
+    issued: Vec<Issued>,
+}
+
+pub(super) async fn batch(
+    State(app): State<App>,
+    operator: Operator<MayIssue>,
+    Body(request): Body<BatchRequest>,
+) -> Result<(StatusCode, Json<Batch>), Problem> {
+    let issued = run(move || {
+        let items: Vec<_> = request.items.into_iter().map(|item| (item.record_id, item.holder)).collect();
+        let issued = app.agency.issue_batch(&request.schema, &items)?;
+        app.agency.note(
+            operator.name(),
+            "credential.batch",
+            vec![Subject::Number(issued.len() as u64)],
+            "done",
+        )?;
+        Ok(issued)
+    });
+    Ok((StatusCode::CREATED, Json(Batch { issued: issued.await? })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatusRequest {
+    status: Wanted,
+    /// For the holder to read: no red without a cause.
+    cause: String,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Wanted {
+    Valid,
+    Suspended,
+    Revoked,
+}
+
+pub(super) async fn set_status(
+    State(app): State<App>,
+    operator: Operator<MayIssue>,
+    Path(id): Path<Digest>,
+    Body(request): Body<StatusRequest>,
+) -> Result<Response, Problem> {
+    if request.cause.trim().is_empty() || request.cause.chars().count() > 280 {
+        return Err(Problem::refused("CAUSE", "a change of status has a cause of 1 to 280 characters"));
+    }
+    let (status, operation) = match request.status {
+        Wanted::Valid => (Status::Valid, "credential.reinstate"),
+        Wanted::Suspended => (Status::Suspended, "credential.suspend"),
+        Wanted::Revoked => (Status::Invalid, "credential.revoke"),
+    };
+    let epoch = app.agency.set_status(&id, status).await?;
+    let agency = app.agency.clone();
+    run(move || {
+        agency.note(operator.name(), operation, vec![Subject::Digest(id), Subject::Number(epoch)], "done")
+    })
+    .await?;
+    Ok(Json(json!({"epoch": epoch})).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patience {
+    wait: Option<u64>,
+}
+
+pub(super) async fn receipt(
+    State(app): State<App>,
+    Path(id): Path<Digest>,
+    Query(patience): Query<Patience>,
+) -> Result<Response, Problem> {
+    let patience = Duration::from_secs(patience.wait.unwrap_or(0).min(30));
+    Ok(match app.agency.receipt(&id, patience).await? {
+        Some(receipt) => Json(json!({"receipt": base64url(&receipt.to_bytes())})).into_response(),
+        None => (StatusCode::ACCEPTED, Json(json!({"pending": true}))).into_response(),
+    })
+}

@@ -1,0 +1,83 @@
+//! Foreign certificates. The shape of the verify call is fixed: others test against it.
+
+use axum::Json;
+use axum::extract::State;
+use credential::exchange::Pass;
+use credential::{Finding, Overall};
+use did_registry::{Digest, PublicKey, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{App, run};
+use crate::agency::ForeignVerdict;
+use crate::audit::Subject;
+use crate::body::Body;
+use crate::operator::{MayVerify, Operator};
+use crate::problem::Problem;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyRequest {
+    qr: String,
+    at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Answer {
+    verdict: Overall,
+    reasons: Vec<Finding>,
+    format: &'static str,
+    ages: Ages,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pass: Option<Pass>,
+}
+
+/// In seconds.
+#[derive(Serialize)]
+struct Ages {
+    trust_list: u64,
+}
+
+impl From<ForeignVerdict> for Answer {
+    fn from(verdict: ForeignVerdict) -> Self {
+        Self {
+            verdict: verdict.overall,
+            reasons: verdict.reasons,
+            format: "eu-dcc",
+            ages: Ages { trust_list: verdict.trust_list_age },
+            pass: verdict.pass,
+        }
+    }
+}
+
+pub(super) async fn verify(
+    State(app): State<App>,
+    Body(request): Body<VerifyRequest>,
+) -> Result<Json<Answer>, Problem> {
+    let verdict = run(move || app.agency.verify_foreign(&request.qr, request.at)).await?;
+    Ok(Json(verdict.into()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TranscodeRequest {
+    qr: String,
+    policy: Digest,
+    holder: PublicKey,
+    at: Option<Timestamp>,
+}
+
+pub(super) async fn transcode(
+    State(app): State<App>,
+    operator: Operator<MayVerify>,
+    Body(request): Body<TranscodeRequest>,
+) -> Result<Json<Answer>, Problem> {
+    let verdict = run(move || {
+        let TranscodeRequest { qr, policy, holder, at } = request;
+        let verdict = app.agency.transcode_foreign(&qr, &policy, &holder, at)?;
+        let outcome = verdict.reasons.first().map_or("done", |finding| finding.code.code());
+        let subjects = verdict.pass.iter().map(|pass| Subject::Digest(pass.id)).collect();
+        app.agency.note(operator.name(), "foreign.transcode", subjects, outcome)?;
+        Ok(verdict)
+    });
+    Ok(Json(verdict.await?.into()))
+}

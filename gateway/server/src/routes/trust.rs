@@ -1,0 +1,77 @@
+//! Who this agency is, what it believes, and what it has done.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{App, run};
+use crate::audit::{self, Entry};
+use crate::operator::{MayAdminister, MayAudit, Operator};
+use crate::problem::Problem;
+
+pub(super) async fn agency(State(app): State<App>) -> Json<Value> {
+    let head = app.agency.head();
+    Json(json!({
+        "did": app.agency.did(), "name": app.name.as_ref(), "network": head.head().network,
+        "ledger": head.head().ledger, "policies": app.agency.policies(),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    from: Option<u64>,
+}
+
+/// The trust bundle as canonical bytes: whoever fetches it verifies it.
+pub(super) async fn bundle(State(app): State<App>, Query(query): Query<From>) -> Result<Response, Problem> {
+    let bundle = app.agency.bundle(query.from).await?;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], bundle.to_bytes()).into_response())
+}
+
+pub(super) async fn refresh(
+    State(app): State<App>,
+    operator: Operator<MayAdminister>,
+) -> Result<Json<Value>, Problem> {
+    let as_of = app.agency.refresh().await?;
+    let agency = app.agency.clone();
+    run(move || agency.note(operator.name(), "trust.refresh", Vec::new(), "done")).await?;
+    Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
+}
+
+pub(super) async fn status_list(State(app): State<App>) -> Result<Response, Problem> {
+    let token = app
+        .agency
+        .status_token()
+        .ok_or_else(|| Problem::not_found("the status list is not published yet"))?;
+    Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token.to_string()).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    #[serde(default = "first")]
+    from: u64,
+    #[serde(default = "hundred")]
+    limit: usize,
+}
+
+fn first() -> u64 {
+    1
+}
+
+fn hundred() -> usize {
+    100
+}
+
+pub(super) async fn audit_log(
+    State(app): State<App>,
+    _: Operator<MayAudit>,
+    Query(page): Query<Page>,
+) -> Result<Json<Vec<Entry>>, Problem> {
+    let entries = run(move || Ok(audit::entries(app.agency.vault(), page.from, page.limit)?)).await?;
+    Ok(Json(entries))
+}

@@ -1,0 +1,72 @@
+//! A gateway as a running process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_node::egress::EgressLog;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::agency::{Agency, AgencyError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::routes::{App, router};
+
+/// A gateway that answers requests until it is told to stop.
+pub struct Gateway {
+    address: SocketAddr,
+    agency: Arc<Agency>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<std::io::Result<()>>,
+    worker: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Opens the agency and starts to listen.
+    ///
+    /// # Errors
+    /// [`AgencyError`]; nothing listens then.
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self, AgencyError> {
+        let file = |what, error: std::io::Error| AgencyError::File { what, error: error.to_string() };
+        let egress = config.egress_log.as_deref().map(EgressLog::open).transpose();
+        let egress = egress.map_err(|error| file("egress_log", error))?;
+        let listener = TcpListener::bind(config.listen).await.map_err(|error| file("listen", error))?;
+        let address = listener.local_addr().map_err(|error| file("listen", error))?;
+        let agency = Agency::open(config, clock, egress.clone()).await?;
+        let app = App { agency: agency.clone(), name: config.name.as_str().into() };
+        let router = router(app, &config.limits, egress);
+        let (stop, stopped) = oneshot::channel();
+        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
+            // A dropped sender stops it as well.
+            let _ = stopped.await;
+        });
+        let served = tokio::spawn(serve.into_future());
+        let worker = tokio::spawn(agency.clone().work(Duration::from_secs(config.refresh_seconds)));
+        tracing::info!(%address, did = %agency.did(), "the gateway listens");
+        Ok(Self { address, agency, stop, served, worker })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The agency it serves.
+    pub fn agency(&self) -> &Arc<Agency> {
+        &self.agency
+    }
+
+    /// Takes no more requests, finishes those under way, and stops.
+    ///
+    /// # Errors
+    /// What the listener ended with.
+    pub async fn stop(self) -> std::io::Result<()> {
+        // Nobody listens if it has ended already, which is what is wanted.
+        let _ = self.stop.send(());
+        let ended = self.served.await.map_err(std::io::Error::other)?;
+        self.worker.abort();
+        ended
+    }
+}

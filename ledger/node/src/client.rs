@@ -1,0 +1,412 @@
+//! A client of the API that believes nothing it cannot check.
+//!
+//! It starts from a genesis, follows heads with a [`TrustedHead`], and gives records only as
+//! [`Proven`], verified under the trusted head. What it sends is idempotent, so a call that failed on the way
+//! can be repeated as it is.
+//!
+//! ```no_run
+//! # use ledger_node::client::{ClientError, LedgerClient};
+//! # use ledger_chain::{Genesis, StateKey};
+//! # async fn example(genesis: Genesis) -> Result<(), ClientError> {
+//! let client = LedgerClient::new("http://127.0.0.1:7700")?;
+//! let trusted = client.trust(&genesis).await?;
+//! let trusted = client.follow(&trusted).await?;
+//! let committee = client.record(&trusted, &StateKey::Committee).await?;
+//! # Ok(()) }
+//! ```
+
+use std::time::Duration;
+
+use did_registry::{Did, Digest, RegistryError};
+use ledger_chain::bundle::{BUNDLE_BYTES, TrustBundle};
+use ledger_chain::history::{ConsistencyProof, TransactionProof};
+use ledger_chain::light::{LightError, Proven, TrustedHead};
+use ledger_chain::tree::RecordProof;
+use ledger_chain::{BLOCK_BYTES, Block, Genesis, Record, SignedHead, SignedTransaction, StateKey};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::Submitted;
+use crate::egress::EgressLog;
+use crate::http::problem::Problem;
+use crate::http::{from_base64url, key_text};
+use crate::outcome::Status;
+
+mod events;
+
+pub use events::{LedgerEvent, LedgerEvents};
+
+/// Bytes of the largest JSON answer accepted.
+const ANSWER: usize = 16 * 1024 * 1024;
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The node could not be reached, or broke off. Nothing is known about what was sent; send it again.
+    #[error("the ledger could not be reached: {0}")]
+    Transport(String),
+    /// The node says no.
+    #[error("{}: {}", .0.code, .0.detail)]
+    Problem(Box<Problem>),
+    /// The transaction was refused.
+    #[error("{code}: {rule}")]
+    Refused {
+        /// Names the rule.
+        code: String,
+        /// States the rule.
+        rule: String,
+    },
+    /// Taken in, but no block came in time. It may still be committed; ask again by its id.
+    #[error("transaction {0} still waits for its block")]
+    Pending(Digest),
+    /// The node answered something that no node answers.
+    #[error("the ledger's answer does not read: {0}")]
+    Answer(String),
+    /// The node's proof does not hold: it lies, or shows another history.
+    #[error(transparent)]
+    Light(#[from] LightError),
+}
+
+impl ClientError {
+    /// A stable code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Transport(_) => "LEDGER_UNREACHABLE",
+            Self::Problem(problem) => &problem.code,
+            Self::Refused { code, .. } => code,
+            Self::Pending(_) => "LEDGER_PENDING",
+            Self::Answer(_) => "LEDGER_ANSWER",
+            Self::Light(error) => error.code(),
+        }
+    }
+}
+
+impl From<reqwest::Error> for ClientError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(error.without_url().to_string())
+    }
+}
+
+impl From<RegistryError> for ClientError {
+    fn from(error: RegistryError) -> Self {
+        Self::Answer(error.to_string())
+    }
+}
+
+/// Talks to one node. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct LedgerClient {
+    http: reqwest::Client,
+    base: String,
+    egress: Option<EgressLog>,
+}
+
+impl LedgerClient {
+    /// A client of the node at `base`, for example `http://127.0.0.1:7700`.
+    ///
+    /// # Errors
+    /// [`ClientError::Transport`] if the system gives no sockets.
+    pub fn new(base: &str) -> Result<Self, ClientError> {
+        let builder = reqwest::Client::builder();
+        let http = builder.connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build()?;
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), egress: None })
+    }
+
+    /// The same client, writing down everything that it sends before it is sent.
+    #[must_use]
+    pub fn recording(self, egress: Option<EgressLog>) -> Self {
+        Self { egress, ..self }
+    }
+
+    // --- submitting -------------------------------------------------------------------------------------
+
+    /// Hands a transaction in; does not wait for its block.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] if it is refused at once, [`ClientError::Transport`].
+    pub async fn submit(&self, signed: &SignedTransaction) -> Result<Submitted, ClientError> {
+        self.post("/v1/transactions", signed.to_bytes()).await
+    }
+
+    /// Hands a transaction in and waits until it is committed; gives its height and position.
+    ///
+    /// # Errors
+    /// As [`LedgerClient::submit`]; [`ClientError::Pending`] if no block came in time.
+    pub async fn commit(&self, signed: &SignedTransaction) -> Result<(u64, u32), ClientError> {
+        let answer: Submitted = self.post("/v1/transactions?wait=committed", signed.to_bytes()).await?;
+        committed(signed.id(), answer.status)
+    }
+
+    /// Hands in many at once, waiting for their blocks if `wait`; one answer each, in order.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] if the batch as a whole is refused, [`ClientError::Transport`].
+    pub async fn submit_batch(&self, signed: &[SignedTransaction], wait: bool) -> Result<Vec<Submitted>, ClientError> {
+        let mut body = Vec::new();
+        for one in signed {
+            let bytes = one.to_bytes();
+            let length = u32::try_from(bytes.len()).map_err(|_| ClientError::Answer("too long to send".into()))?;
+            body.extend_from_slice(&length.to_le_bytes());
+            body.extend_from_slice(&bytes);
+        }
+        let path = if wait { "/v1/transactions/batch?wait=committed" } else { "/v1/transactions/batch" };
+        let answer: Value = self.post(path, body).await?;
+        let results = answer.get("results").cloned().unwrap_or_default();
+        let results: Vec<Submitted> = read(results)?;
+        if results.len() != signed.len() {
+            return Err(ClientError::Answer("a batch is answered one by one".into()));
+        }
+        Ok(results)
+    }
+
+    /// Hands in many at once and waits until all are committed, sending again what found no room.
+    ///
+    /// # Errors
+    /// The first refusal, or as [`LedgerClient::submit_batch`].
+    pub async fn commit_batch(&self, signed: &[SignedTransaction]) -> Result<Vec<(u64, u32)>, ClientError> {
+        let answers = self.submit_batch(signed, true).await?;
+        signed.iter().zip(answers).map(|(signed, answer)| committed(signed.id(), answer.status)).collect()
+    }
+
+    /// Where a transaction stands, as the node says.
+    ///
+    /// # Errors
+    /// [`ClientError::Transport`].
+    pub async fn status(&self, id: &Digest) -> Result<Status, ClientError> {
+        let answer: Submitted = self.get(&format!("/v1/transactions/{id}")).await?;
+        Ok(answer.status)
+    }
+
+    /// An actor's next sequence number, as the node says; a wrong one only makes it refuse.
+    ///
+    /// # Errors
+    /// [`ClientError::Transport`].
+    pub async fn next_sequence(&self, actor: &Did) -> Result<u64, ClientError> {
+        let answer = self.record_view(&StateKey::Actor(actor.clone()), None).await?;
+        Ok(answer.get("record").and_then(Value::as_u64).unwrap_or(0))
+    }
+
+    // --- heads ------------------------------------------------------------------------------------------
+
+    /// The genesis that the node says it started from. Only who compares its id with a known one may trust it.
+    ///
+    /// # Errors
+    /// [`ClientError::Answer`], [`ClientError::Transport`].
+    pub async fn genesis(&self) -> Result<Genesis, ClientError> {
+        let answer: Value = self.get("/v1/genesis").await?;
+        Ok(Genesis::from_bytes(&bytes(&answer, "genesis", 1024 * 1024)?)?)
+    }
+
+    /// The node's latest head, with the proof that it continues the one at `from`. Not verified.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] if the node has not come to `from`, [`ClientError::Transport`].
+    pub async fn signed_head(&self, from: Option<u64>) -> Result<(SignedHead, Option<ConsistencyProof>), ClientError> {
+        let path = from.map_or("/v1/head".to_owned(), |from| format!("/v1/head?from={from}"));
+        let answer: Value = self.get(&path).await?;
+        let head = SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?;
+        let proof = match from {
+            None => None,
+            Some(_) => Some(ConsistencyProof::from_bytes(&bytes(&answer, "consistency", 64 * 1024)?)?),
+        };
+        Ok((head, proof))
+    }
+
+    /// Starts to trust: the latest head, certified by the genesis' validators.
+    ///
+    /// # Errors
+    /// [`ClientError::Light`] if it is not, [`ClientError::Transport`].
+    pub async fn trust(&self, genesis: &Genesis) -> Result<TrustedHead, ClientError> {
+        let (head, _) = self.signed_head(None).await?;
+        Ok(TrustedHead::from_genesis(genesis, &head)?)
+    }
+
+    /// The latest head, verified to continue the trusted one.
+    ///
+    /// # Errors
+    /// [`ClientError::Light`] if it does not, [`ClientError::Transport`].
+    pub async fn follow(&self, trusted: &TrustedHead) -> Result<TrustedHead, ClientError> {
+        let (head, proof) = self.signed_head(Some(trusted.head().height)).await?;
+        Ok(trusted.follow(&head, proof.as_ref())?)
+    }
+
+    // --- records ----------------------------------------------------------------------------------------
+
+    /// What the state under the trusted head has for `key`: a record, or provably none.
+    ///
+    /// # Errors
+    /// [`ClientError::Light`] if the proof does not hold, [`ClientError::Problem`], [`ClientError::Transport`].
+    pub async fn record(&self, trusted: &TrustedHead, key: &StateKey) -> Result<Proven<Option<Record>>, ClientError> {
+        let proof = self.record_proof(key, Some(trusted.head().height)).await?;
+        Ok(trusted.lookup(key, &proof)?)
+    }
+
+    /// The proof of a record at a height, the latest if none is named: to be passed on. Not verified.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`], [`ClientError::Transport`].
+    pub async fn record_proof(&self, key: &StateKey, height: Option<u64>) -> Result<RecordProof, ClientError> {
+        let answer = self.record_view(key, height).await?;
+        Ok(RecordProof::from_bytes(&bytes(&answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?)
+    }
+
+    async fn record_view(&self, key: &StateKey, height: Option<u64>) -> Result<Value, ClientError> {
+        let at = height.map_or(String::new(), |height| format!("&height={height}"));
+        self.get(&format!("/v1/records?key={}{at}", key_text(key))).await
+    }
+
+    /// The keys that exist in a listed namespace, as the node says: `issuer`, `schema`, `policy`, `status`, ….
+    /// It may leave some out; it cannot invent records for them.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] for a namespace that is not listed, [`ClientError::Transport`].
+    pub async fn keys(&self, namespace: &str) -> Result<Vec<StateKey>, ClientError> {
+        let mut keys = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page: Value = self.get(&format!("/v1/keys/{namespace}{after}")).await?;
+            let rows = page.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
+            for row in &rows {
+                let text = row.get("text").and_then(Value::as_str).unwrap_or_default();
+                keys.push(crate::http::key_from_text(text)?);
+            }
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) if !rows.is_empty() => after = format!("?after={next}"),
+                _ => return Ok(keys),
+            }
+        }
+    }
+
+    /// The records of a trust bundle at a height (the latest if none is named), with the documents of `also`, and
+    /// the proof that its head continues the one at `from`. Not verified, and without status lists.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`], [`ClientError::Transport`], [`ClientError::Answer`].
+    pub async fn bundle(
+        &self,
+        height: Option<u64>,
+        from: Option<u64>,
+        also: &[Did],
+    ) -> Result<TrustBundle, ClientError> {
+        let mut query: Vec<(&str, String)> = Vec::new();
+        query.extend(height.map(|height| ("height", height.to_string())));
+        query.extend(from.map(|from| ("from", from.to_string())));
+        if !also.is_empty() {
+            query.push(("did", also.iter().map(Did::to_string).collect::<Vec<_>>().join(",")));
+        }
+        let answer = self.http.get(format!("{}/v1/bundle", self.base)).query(&query).send().await?;
+        Ok(TrustBundle::from_bytes(&body(answer, BUNDLE_BYTES).await?)?)
+    }
+
+    /// The proof of a record at the latest height and the head it is proved under: to be passed on. Not verified.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`], [`ClientError::Transport`], [`ClientError::Answer`].
+    pub async fn record_and_head(&self, key: &StateKey) -> Result<(RecordProof, SignedHead), ClientError> {
+        let answer = self.record_view(key, None).await?;
+        let proof = RecordProof::from_bytes(&bytes(&answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?;
+        Ok((proof, SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?))
+    }
+
+    // --- history ----------------------------------------------------------------------------------------
+
+    /// A block. Its header's hash is to be compared with a head's, or its transactions proven one by one.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] if there is none, [`ClientError::Transport`].
+    pub async fn block(&self, height: u64) -> Result<Block, ClientError> {
+        let request = self.http.get(format!("{}/v1/blocks/{height}", self.base));
+        let answer = request.header("accept", "application/octet-stream").send().await?;
+        Ok(Block::from_bytes(&body(answer, BLOCK_BYTES).await?)?)
+    }
+
+    /// Proof that a transaction is in the history, and the head it is proved under. Not verified: ask
+    /// [`TrustedHead::transaction`] after following to that head.
+    ///
+    /// # Errors
+    /// [`ClientError::Pending`] if it is in no block yet, [`ClientError::Refused`], [`ClientError::Transport`].
+    pub async fn transaction_proof(&self, id: &Digest) -> Result<(TransactionProof, SignedHead), ClientError> {
+        let answer: Value = self.get(&format!("/v1/transactions/{id}?proof=1")).await?;
+        let stands: Submitted = read(answer.clone())?;
+        committed(*id, stands.status)?;
+        let proof = TransactionProof::from_bytes(&bytes(&answer, "proof", 64 * 1024)?)?;
+        let head = SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?;
+        Ok((proof, head))
+    }
+
+    /// What happens on the ledger after `cursor`: the id of the last event seen, or `start`; only what is new
+    /// if there is none.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] for a cursor that the ledger has not reached, [`ClientError::Transport`].
+    pub async fn events(&self, cursor: Option<&str>) -> Result<LedgerEvents, ClientError> {
+        let mut request = self.http.get(format!("{}/v1/events", self.base)).header("accept", "text/event-stream");
+        if let Some(cursor) = cursor {
+            request = request.query(&[("cursor", cursor)]);
+        }
+        Ok(LedgerEvents::new(successful(request.send().await?).await?))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await?;
+        parse(&body(answer, ANSWER).await?)
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, bytes: Vec<u8>) -> Result<T, ClientError> {
+        if let Some(egress) = &self.egress {
+            egress.append("to the ledger", &bytes).map_err(|error| ClientError::Transport(error.to_string()))?;
+        }
+        let request = self.http.post(format!("{}{path}", self.base));
+        let answer = request.header("content-type", "application/octet-stream").body(bytes).send().await?;
+        parse(&body(answer, ANSWER).await?)
+    }
+}
+
+fn committed(id: Digest, status: Status) -> Result<(u64, u32), ClientError> {
+    match status {
+        Status::Committed { height, position } => Ok((height, position)),
+        Status::Refused { code, rule } => Err(ClientError::Refused { code, rule }),
+        Status::Pending | Status::Unknown => Err(ClientError::Pending(id)),
+    }
+}
+
+/// The answer, unless it is a problem.
+async fn successful(answer: reqwest::Response) -> Result<reqwest::Response, ClientError> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let bytes = bounded(answer, ANSWER).await?;
+    let problem: Result<Problem, _> = serde_json::from_slice(&bytes);
+    Err(problem.map_or_else(|_| ClientError::Answer(format!("status {status}")), |p| ClientError::Problem(Box::new(p))))
+}
+
+async fn body(answer: reqwest::Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+    bounded(successful(answer).await?, limit).await
+}
+
+async fn bounded(mut answer: reqwest::Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = answer.chunk().await? {
+        if bytes.len() + piece.len() > limit {
+            return Err(ClientError::Answer(format!("more than {limit} bytes")));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, ClientError> {
+    serde_json::from_value(value).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+/// The bytes in a member of an answer.
+fn bytes(answer: &Value, member: &str, limit: usize) -> Result<Vec<u8>, ClientError> {
+    let text = answer.get(member).and_then(Value::as_str);
+    text.and_then(|text| from_base64url(text, limit)).ok_or_else(|| ClientError::Answer(format!("no {member}")))
+}

@@ -1,0 +1,383 @@
+//! One ledger in this process: what the engine drives, the API serves and tests look into.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use did_registry::{Digest, RegistryError, Timestamp};
+use ledger_chain::history::{ConsistencyProof, TransactionProof};
+use ledger_chain::tree::{ProofError, RecordProof, prove};
+use ledger_chain::{Block, Record, SignedHead, SignedTransaction, StateKey};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::application::{Application, BlockError, Executed, Tip};
+use crate::config::{BlockLimits, Config};
+use crate::ingress::{self, Submission};
+use crate::mempool::{Dropped, Mempool, Wake};
+use crate::metrics::Metrics;
+use crate::outcome::{Outcomes, Rejection, Status};
+use crate::store::{LogView, Store, StoreError, TreeView};
+use crate::{Answer, NodeError};
+
+/// A ledger: store, rules, mempool and outcomes. Shared by the engine and the API.
+pub struct Ledger {
+    pub(crate) store: Arc<Store>,
+    pub(crate) application: Application,
+    pub(crate) mempool: Mempool,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) metrics: Metrics,
+    block: BlockLimits,
+    submissions: mpsc::Sender<Submission>,
+    room: Arc<tokio::sync::Semaphore>,
+    height: watch::Sender<u64>,
+    halted: OnceLock<String>,
+    ended: watch::Sender<bool>,
+    /// Falls after the store is closed, and tells who waits for that.
+    _gone: oneshot::Sender<()>,
+}
+
+/// A record, or its absence, with the proof and the head it is proved under.
+#[derive(Clone, Debug)]
+pub struct ProvenRecord {
+    /// The record; `None` if there is none.
+    pub record: Option<Record>,
+    /// The proof.
+    pub proof: RecordProof,
+    /// The head.
+    pub head: SignedHead,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The ledger has not come that far, or had not begun.
+    #[error("the ledger has no block at this height or time yet")]
+    NoSuchHeight,
+    /// An id that is in no block.
+    #[error("no block holds this transaction")]
+    NoSuchTransaction,
+    /// A proof that cannot be made.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<RegistryError> for QueryError {
+    fn from(error: RegistryError) -> Self {
+        Self::Store(StoreError::Damaged(error.to_string()))
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger in the configured directory; block 0 may still be missing. Checking of submitted
+    /// transactions runs on the current runtime until the ledger is dropped; the receiver ends when that has
+    /// happened and the directory can be opened again.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`], [`NodeError::File`] or [`NodeError::Registry`] for the genesis.
+    pub fn open(config: &Config) -> Result<(Arc<Self>, oneshot::Receiver<()>), NodeError> {
+        config.check()?;
+        let bytes = std::fs::read(&config.genesis).map_err(|error| NodeError::file(&config.genesis, error))?;
+        let genesis = ledger_chain::Genesis::from_bytes(&bytes)?;
+        std::fs::create_dir_all(&config.directory).map_err(|error| NodeError::file(&config.directory, error))?;
+        let store = Arc::new(Store::open(&config.directory, &config.store)?);
+        let application = Application::open(store.clone(), genesis)?;
+        let (submissions, receiver) = mpsc::channel(ingress::GROUPS);
+        let (gone, closed) = oneshot::channel();
+        let height = application.tip().map_or(0, |tip| tip.header.height);
+        let ledger = Arc::new(Self {
+            store,
+            application,
+            mempool: Mempool::new(config.mempool),
+            outcomes: Outcomes::default(),
+            metrics: Metrics::new(),
+            block: config.block,
+            submissions,
+            room: Arc::new(tokio::sync::Semaphore::new(ingress::ROOM)),
+            height: watch::Sender::new(height),
+            halted: OnceLock::new(),
+            ended: watch::Sender::new(false),
+            _gone: gone,
+        });
+        ledger.metrics.height.set(i64::try_from(height).unwrap_or(i64::MAX));
+        tokio::spawn(ingress::run(Arc::downgrade(&ledger), receiver));
+        Ok((ledger, closed))
+    }
+
+    /// The ledger's identifier.
+    pub fn id(&self) -> &Digest {
+        self.application.ledger()
+    }
+
+    /// The rules: for engines and tests.
+    pub fn application(&self) -> &Application {
+        &self.application
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The last block; `None` before block 0.
+    pub fn tip(&self) -> Option<Arc<Tip>> {
+        self.application.tip()
+    }
+
+    /// Tells each new height.
+    pub fn heights(&self) -> watch::Receiver<u64> {
+        self.height.subscribe()
+    }
+
+    /// Why the node stopped committing, if it did.
+    pub fn halted(&self) -> Option<&str> {
+        self.halted.get().map(String::as_str)
+    }
+
+    // --- for those who submit ---------------------------------------------------------------------------
+
+    /// Hands in transactions; one answer each, in order. Waits for room if much is being checked.
+    pub async fn submit(&self, transactions: Vec<SignedTransaction>) -> Vec<Answer> {
+        let wanted = room_for(transactions.len());
+        match self.room.clone().acquire_many_owned(wanted).await {
+            Ok(room) => self.check(transactions, room).await,
+            Err(_closed) => self.refuse_all(&transactions),
+        }
+    }
+
+    /// The same, refused with [`Rejection::Busy`] if there is no room now.
+    pub async fn try_submit(&self, transactions: Vec<SignedTransaction>) -> Vec<Answer> {
+        let wanted = room_for(transactions.len());
+        match self.room.clone().try_acquire_many_owned(wanted) {
+            Ok(room) => self.check(transactions, room).await,
+            Err(_full) => transactions.iter().map(|signed| (signed.id(), Err(Rejection::Busy))).collect(),
+        }
+    }
+
+    async fn check(&self, transactions: Vec<SignedTransaction>, room: tokio::sync::OwnedSemaphorePermit) -> Vec<Answer> {
+        let (reply, answers) = oneshot::channel();
+        let ids: Vec<Digest> = transactions.iter().map(SignedTransaction::id).collect();
+        let submission = Submission { transactions, reply, _room: room };
+        let sent = self.submissions.send(submission).await.is_ok();
+        match answers.await {
+            Ok(answers) if sent => ids.into_iter().zip(answers).collect(),
+            _ => ids.into_iter().map(|id| (id, Err(self.stopping()))).collect(),
+        }
+    }
+
+    fn refuse_all(&self, transactions: &[SignedTransaction]) -> Vec<Answer> {
+        transactions.iter().map(|signed| (signed.id(), Err(self.stopping()))).collect()
+    }
+
+    fn stopping(&self) -> Rejection {
+        Rejection::Halted(self.halted().unwrap_or("it is shutting down").to_owned())
+    }
+
+    /// Where a transaction stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn status(&self, id: &Digest) -> Result<Status, StoreError> {
+        if let Some(place) = self.store.transaction(id)? {
+            return Ok(place.into());
+        }
+        // A refusal is remembered before the mempool lets go, so one of the two answers.
+        Ok(self.outcomes.recall(id).unwrap_or_else(|| {
+            if self.mempool.contains(id) { Status::Pending } else { Status::Unknown }
+        }))
+    }
+
+    /// Waits until a transaction that was taken in is committed or refused.
+    ///
+    /// # Errors
+    /// [`Rejection::Halted`] if the node stops before, or cannot read its disk.
+    pub async fn settled(&self, id: Digest) -> Result<Status, Rejection> {
+        let _forget = GiveUp { ledger: self, id };
+        let outcome = self.outcomes.wait(id);
+        // Looked up after asking to be told, so that nothing slips between.
+        match self.status(&id) {
+            Ok(Status::Pending) => {}
+            Ok(settled) => return Ok(settled),
+            Err(error) => return Err(Rejection::Halted(error.to_string())),
+        }
+        outcome.await.map_err(|_| self.stopping())
+    }
+
+    // --- for those who read -----------------------------------------------------------------------------
+
+    /// The signed head of a height.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`], [`QueryError::Store`].
+    pub fn head(&self, height: u64) -> Result<SignedHead, QueryError> {
+        self.store.head(height)?.ok_or(QueryError::NoSuchHeight)
+    }
+
+    /// The signed head of the last block.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`] before block 0.
+    pub fn latest(&self) -> Result<SignedHead, QueryError> {
+        self.tip().map(|tip| tip.head.clone()).ok_or(QueryError::NoSuchHeight)
+    }
+
+    /// The height that was the latest at a time.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`] before block 0, [`QueryError::Store`].
+    pub fn height_at(&self, time: Timestamp) -> Result<u64, QueryError> {
+        self.store.height_at(time)?.ok_or(QueryError::NoSuchHeight)
+    }
+
+    /// Proof that the head at `new` continues the one at `old`.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`] unless `old ≤ new ≤` the tip, [`QueryError::Store`].
+    pub fn consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, QueryError> {
+        self.check_height(new)?;
+        let log = LogView::new(&self.store);
+        let proof = ConsistencyProof::new(&log, old, new);
+        log.check()?;
+        proof.ok_or(QueryError::NoSuchHeight)
+    }
+
+    /// A block.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`], [`QueryError::Store`].
+    pub fn block(&self, height: u64) -> Result<Block, QueryError> {
+        let bytes = self.store.block(height)?.ok_or(QueryError::NoSuchHeight)?;
+        Ok(Block::from_bytes(&bytes)?)
+    }
+
+    /// A record as of `height` with its proof under that height's head.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`], [`QueryError::Proof`], [`QueryError::Store`].
+    pub fn record(&self, key: &StateKey, height: u64) -> Result<ProvenRecord, QueryError> {
+        let head = self.head(height)?;
+        let roots = self.store.roots(height)?.ok_or(QueryError::NoSuchHeight)?;
+        let view = TreeView::new(&self.store);
+        let proof = prove(&view, key, height, &roots);
+        view.check()?;
+        let proof = proof?;
+        let record = self.store.record(key, height)?.map(|bytes| Record::read(key, &bytes)).transpose()?;
+        Ok(ProvenRecord { record, proof, head })
+    }
+
+    /// Proof that a transaction is in the history of the head at `height`.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchTransaction`], [`QueryError::NoSuchHeight`] if it came later, [`QueryError::Store`].
+    pub fn transaction_proof(&self, id: &Digest, height: u64) -> Result<TransactionProof, QueryError> {
+        self.check_height(height)?;
+        let place = self.store.transaction(id)?.ok_or(QueryError::NoSuchTransaction)?;
+        let block = self.block(place.height)?;
+        let log = LogView::new(&self.store);
+        let proof = TransactionProof::new(&log, &block, place.position.into(), height);
+        log.check()?;
+        proof.ok_or(QueryError::NoSuchHeight)
+    }
+
+    fn check_height(&self, height: u64) -> Result<(), QueryError> {
+        let tip = self.tip().ok_or(QueryError::NoSuchHeight)?;
+        if height > tip.header.height { Err(QueryError::NoSuchHeight) } else { Ok(()) }
+    }
+
+    // --- for the engine ---------------------------------------------------------------------------------
+
+    /// Waits for transactions, at most until `deadline`.
+    pub fn wait(&self, deadline: Instant) -> Wake {
+        self.mempool.wait(deadline)
+    }
+
+    /// A block of what waits, made at `now`; `None` if nothing that waits executes and `empty` is not wanted.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`]; the node then commits nothing more.
+    pub fn propose(&self, now: Timestamp, empty: bool) -> Result<Option<Executed>, NodeError> {
+        self.drop_refused(&self.mempool.overdue(Instant::now()));
+        let candidates = self.mempool.take(&self.block);
+        if candidates.is_empty() && !empty {
+            return Ok(None);
+        }
+        let (executed, dropped) = self.application.propose(candidates, now).inspect_err(|error| self.halt(error))?;
+        self.metrics.proposed(executed.timings());
+        self.drop_refused(&dropped);
+        Ok((empty || !executed.ids().is_empty()).then_some(executed))
+    }
+
+    fn drop_refused(&self, dropped: &[Dropped]) {
+        for entry in dropped {
+            self.metrics.refused(entry.refusal.code());
+            self.outcomes.refused(entry.id, &entry.refusal);
+        }
+        self.mempool.discard(dropped);
+    }
+
+    /// Commits a certified block and tells everybody who waits.
+    ///
+    /// # Errors
+    /// [`NodeError::Block`]. If the disk failed the node commits nothing more.
+    pub fn commit(&self, executed: Executed, head: SignedHead) -> Result<(), NodeError> {
+        if let Some(reason) = self.halted() {
+            return Err(NodeError::Halted(reason.to_owned()));
+        }
+        let ids = executed.ids().to_vec();
+        let height = head.head.height;
+        let timer = self.metrics.commit_seconds.start_timer();
+        let block = self.application.commit(executed, head).inspect_err(|error| {
+            if let BlockError::Store(cause) = error {
+                self.halt(cause);
+            }
+        })?;
+        timer.observe_duration();
+        self.mempool.settle(&block);
+        self.outcomes.committed(height, &ids);
+        self.metrics.committed(height, &block);
+        self.height.send_replace(height);
+        tracing::debug!(height, transactions = ids.len(), "block committed");
+        Ok(())
+    }
+
+    /// Stops committing for good; reading goes on. Everybody who waits hears it.
+    pub fn halt(&self, reason: &dyn std::fmt::Display) {
+        if self.halted.set(reason.to_string()).is_ok() {
+            tracing::error!(%reason, "the node stops committing");
+            self.metrics.halted.set(1);
+        }
+        self.stop();
+    }
+
+    /// Ends when the node takes in nothing more.
+    pub async fn stopped(&self) {
+        // The sender is in this ledger, so waiting cannot fail.
+        let _ended = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    /// Takes in nothing more, and wakes the engine so that it ends.
+    pub(crate) fn stop(&self) {
+        self.mempool.stop(self.halted().unwrap_or("it is shutting down"));
+        self.room.close();
+        self.outcomes.close();
+        self.ended.send_replace(true);
+    }
+}
+
+fn room_for(transactions: usize) -> u32 {
+    u32::try_from(transactions.clamp(1, ingress::ROOM)).expect("fits because ROOM does")
+}
+
+/// Takes back the request to be told, however the wait ends.
+struct GiveUp<'a> {
+    ledger: &'a Ledger,
+    id: Digest,
+}
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.ledger.outcomes.give_up(&self.id);
+    }
+}

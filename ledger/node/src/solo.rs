@@ -1,0 +1,91 @@
+//! The solo engine: one validator, one process, no network.
+//!
+//! It makes a block as soon as something is ready, of everything that is ready by then. So a block is small
+//! when little happens, and large when transactions arrive while the last one is written: the fsync is shared
+//! by as many as there are, and nobody waits for a timer. Without traffic an empty block every heartbeat
+//! shows verifiers that the head is current.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use did_registry::{SigningKey, Timestamp};
+use ledger_chain::{Genesis, SignedHead};
+
+use crate::NodeError;
+use crate::application::Executed;
+use crate::ledger::Ledger;
+use crate::mempool::Wake;
+use crate::ordering::Ordering;
+
+/// Reads a clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's clock, in UTC.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::default().plus(since.as_secs())
+    })
+}
+
+/// The only validator of its ledger.
+pub struct Solo {
+    key: SigningKey,
+    heartbeat: Duration,
+    clock: Clock,
+}
+
+impl Solo {
+    /// An engine that certifies with `key`, and makes an empty block `heartbeat` after the last one.
+    pub fn new(key: SigningKey, heartbeat: Duration, clock: Clock) -> Self {
+        Self { key, heartbeat, clock }
+    }
+
+    /// A solo ledger has one validator: this one.
+    pub(crate) fn check(&self, genesis: &Genesis) -> Result<(), NodeError> {
+        let alone = genesis.validators.power(&self.key.public_key()) == genesis.validators.total();
+        if alone { Ok(()) } else { Err(NodeError::NotValidator) }
+    }
+
+    fn certify(&self, executed: &Executed) -> SignedHead {
+        let head = executed.head().clone();
+        let signature = self.key.sign(&head.message());
+        SignedHead { head, certificate: BTreeMap::from([(self.key.public_key(), signature)]) }
+    }
+
+    fn commit(&self, ledger: &Ledger, executed: Executed) -> Result<(), NodeError> {
+        let head = self.certify(&executed);
+        ledger.commit(executed, head)
+    }
+}
+
+impl Ordering for Solo {
+    fn run(self: Box<Self>, ledger: Arc<Ledger>) -> Result<(), NodeError> {
+        self.check(ledger.application().genesis())?;
+        let age = match ledger.tip() {
+            None => {
+                let block = ledger.application().found()?;
+                self.commit(&ledger, block)?;
+                Duration::ZERO
+            }
+            Some(tip) => Duration::from_secs((self.clock)().since(tip.header.time)),
+        };
+        // From here on the age of the last block is measured by a clock that nobody sets.
+        let mut due = Instant::now() + self.heartbeat.saturating_sub(age);
+        loop {
+            let beat = match ledger.wait(due) {
+                Wake::Stop => return Ok(()),
+                Wake::Ready => Instant::now() >= due,
+                Wake::Deadline => true,
+            };
+            if let Some(block) = ledger.propose((self.clock)(), beat)? {
+                self.commit(&ledger, block)?;
+                due = Instant::now() + self.heartbeat;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

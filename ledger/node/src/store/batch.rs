@@ -1,0 +1,118 @@
+//! What a block writes.
+
+use did_registry::canonical::encode;
+use did_registry::{Digest, Timestamp};
+use ledger_chain::tree::{ShardRoots, ShardUpdate};
+use ledger_chain::{Changes, Genesis, SignedHead};
+use rocksdb::WriteBatch;
+
+use super::{Column, Store, StoreError};
+
+/// Everything one block writes, gathered in memory; nothing is visible before [`Store::commit`].
+pub struct BlockBatch {
+    batch: WriteBatch,
+    height: u64,
+}
+
+impl BlockBatch {
+    /// Nothing yet, for the block at `height`.
+    pub(crate) fn new(height: u64) -> Self {
+        Self { batch: WriteBatch::default(), height }
+    }
+
+    fn put(&mut self, store: &Store, column: Column, key: &[u8], value: &[u8]) {
+        self.batch.put_cf(store.column(column), key, value);
+    }
+
+    /// The genesis that the ledger starts from.
+    pub(crate) fn genesis(&mut self, store: &Store, genesis: &Genesis) {
+        self.put(store, Column::Meta, b"genesis", &encode(genesis));
+    }
+
+    /// The block and where its transactions are.
+    pub(crate) fn block(&mut self, store: &Store, bytes: &[u8], ids: &[Digest]) {
+        let height = self.height.to_be_bytes();
+        self.put(store, Column::Blocks, &height, bytes);
+        for (position, id) in ids.iter().enumerate() {
+            let position = u32::try_from(position).expect("fits because a block has at most 64 MiB");
+            let mut place = [0u8; 12];
+            place[..8].copy_from_slice(&height);
+            place[8..].copy_from_slice(&position.to_be_bytes());
+            self.put(store, Column::Transactions, id.as_bytes(), &place);
+        }
+    }
+
+    /// Records, their tree and its roots.
+    pub(crate) fn state(&mut self, store: &Store, changes: &Changes, updates: &[ShardUpdate<'_>], roots: &ShardRoots) {
+        for update in updates {
+            for (key, node) in &update.nodes {
+                self.put(store, Column::Nodes, key, node);
+            }
+            for (key, record) in &update.values {
+                self.put(store, Column::Values, &value_key(key, self.height), record);
+            }
+        }
+        for key in changes.keys().filter(|key| is_listed(key.namespace())) {
+            self.put(store, Column::Keys, &listed_key(key.namespace(), &encode(key)), &[]);
+        }
+        self.put(store, Column::Roots, &self.height.to_be_bytes(), &encode(roots));
+    }
+
+    /// A subtree of the history that this block completes.
+    pub(crate) fn log(&mut self, store: &Store, level: u32, index: u64, hash: &Digest) {
+        self.put(store, Column::Log, &log_key(level, index), hash.as_bytes());
+    }
+
+    /// The certified head; the block becomes the tip.
+    pub(crate) fn head(&mut self, store: &Store, head: &SignedHead) {
+        let height = self.height.to_be_bytes();
+        self.put(store, Column::Heads, &height, &head.to_bytes());
+        self.put(store, Column::Times, &time_key(head.head.time, self.height), &[]);
+        self.put(store, Column::Meta, b"tip", &height);
+    }
+
+    /// Bytes gathered so far.
+    pub fn bytes(&self) -> usize {
+        self.batch.size_in_bytes()
+    }
+}
+
+impl Store {
+    /// Writes a block: fsynced when this returns, invisible if it fails.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`]; then the caller must not go on to another block.
+    pub(crate) fn commit(&self, block: BlockBatch) -> Result<(), StoreError> {
+        self.write(block.batch)
+    }
+}
+
+/// Namespaces whose keys are listed: those with few records, that a trust bundle is made of.
+pub(crate) fn is_listed(namespace: &str) -> bool {
+    !matches!(namespace, "did" | "actor" | "anchor" | "receipt")
+}
+
+pub(super) fn listed_key(namespace: &str, key: &[u8]) -> Vec<u8> {
+    [namespace.as_bytes(), &[0], key].concat()
+}
+
+pub(super) fn value_key(key: &Digest, version: u64) -> [u8; 40] {
+    let mut bytes = [0u8; 40];
+    bytes[..32].copy_from_slice(key.as_bytes());
+    bytes[32..].copy_from_slice(&version.to_be_bytes());
+    bytes
+}
+
+pub(super) fn log_key(level: u32, index: u64) -> [u8; 12] {
+    let mut bytes = [0u8; 12];
+    bytes[..4].copy_from_slice(&level.to_be_bytes());
+    bytes[4..].copy_from_slice(&index.to_be_bytes());
+    bytes
+}
+
+pub(super) fn time_key(time: Timestamp, height: u64) -> [u8; 16] {
+    let mut bytes = [0u8; 16];
+    bytes[..8].copy_from_slice(&time.seconds().to_be_bytes());
+    bytes[8..].copy_from_slice(&height.to_be_bytes());
+    bytes
+}
