@@ -157,13 +157,12 @@ pub struct Refusal {
 
 /// A certificate whose every check passed, made by [`Verifier::verify`] alone.
 ///
-/// Personal fields print nothing and are wiped on drop; there is no way to serialise it whole.
+/// It prints its kind, country and key; its personal fields are wiped on drop; it cannot be serialised whole.
 /// ```compile_fail
 /// fn leak(certificate: &credential::dcc::VerifiedCertificate) -> String {
 ///     serde_json::to_string(certificate).expect("serialises")
 /// }
 /// ```
-#[derive(Debug)]
 pub struct VerifiedCertificate {
     country: Option<String>,
     signer_country: Option<String>,
@@ -191,7 +190,7 @@ impl VerifiedCertificate {
         self.signer_country.as_deref()
     }
 
-    /// First and last second in the signer certificate's own words; told, not judged.
+    /// First and last second of the signer's certificate in its own words; told, not judged (decision 0003).
     pub const fn signer_dates(&self) -> Option<(Timestamp, Timestamp)> {
         self.signer_dates
     }
@@ -221,6 +220,17 @@ impl VerifiedCertificate {
     /// the holder, so it leaves this machine only inside a blinded commitment.
     pub const fn source_digest(&self) -> &Digest {
         &self.source_digest
+    }
+}
+
+impl fmt::Debug for VerifiedCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("VerifiedCertificate");
+        shown
+            .field("kind", &self.kind())
+            .field("country", &self.country)
+            .field("kid", &hex::encode(&self.kid));
+        shown.finish_non_exhaustive() // not the digest: it is an unblinded hash of personal values (P1)
     }
 }
 
@@ -285,7 +295,8 @@ impl Verifier {
 /// The first candidate whose key made the signature and may sign these kinds. Several certificates can
 /// share an identifier, and several certificates a key, so neither refusal ends the search.
 fn find_signer<'a>(candidates: &'a [Signer], token: &Token, kinds: &[Kind]) -> Result<&'a Signer, Finding> {
-    let mut refusal = Finding::new(Reason::BadSignature, "no usable key of this identifier is on the trust list");
+    let mut refusal =
+        Finding::new(Reason::BadSignature, "no usable key of this identifier is on the trust list");
     for signer in candidates {
         match signer.verify(token).and_then(|()| signer.check_use(kinds)) {
             Ok(()) => return Ok(signer),

@@ -32,7 +32,6 @@ use ledger_node::client::{ClientError, LedgerClient};
 use serde::{Deserialize, Serialize};
 
 pub use foreign::ForeignVerdict;
-pub(crate) use issue::BATCH;
 pub use issue::Offer;
 pub use trust::TrustError;
 
@@ -180,7 +179,7 @@ impl Agency {
         let did = config.did.clone();
         let fetcher = Fetcher::new(config.status_hosts())?;
         let trust =
-            Trust::open(client.clone(), Fetcher::new(config.status_hosts())?, &genesis, remembered(&vault)?)
+            Trust::open(client.clone(), fetcher, did.clone(), &genesis, remembered(&vault)?)
                 .await?;
         let es256 = (own_key(&trust, &did, &keys.assertion_p256)?, keys.assertion_p256);
         let ed25519 = (own_key(&trust, &did, &keys.assertion_ed25519)?, keys.assertion_ed25519);
@@ -361,10 +360,6 @@ impl Agency {
 
     pub(crate) fn vault(&self) -> &Arc<Vault> {
         &self.vault
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     pub(crate) fn imports(&self) -> &Arc<Imports> {

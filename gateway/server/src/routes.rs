@@ -98,6 +98,6 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD", "this address takes another method")
         })
         .layer(from_fn(answers::panics_are_problems))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(60)))
+        .layer(TimeoutLayer::new(Duration::from_secs(60)))
         .with_state(app)
 }

@@ -224,7 +224,7 @@ fn verify(ledger: &Ledger, mut all: Vec<ToVerify>) -> Vec<Checked> {
         let rows = sizes.into_iter().zip(outcomes);
         rows.map(|((slot, next, bytes), outcome)| (slot, next, outcome, bytes)).collect()
     };
-    let checked: Vec<Vec<Checked>> = chunks.into_par_iter().rev().map(verify).collect();
+    let checked: Vec<Vec<Checked>> = chunks.into_par_iter().map(verify).collect();
     checked.into_iter().flatten().collect()
 }
 

@@ -354,7 +354,9 @@ impl Ledger {
     /// Ends when the node takes in nothing more.
     pub async fn stopped(&self) {
         // The sender is in this ledger, so waiting cannot fail.
-        let _ended = self.ended.subscribe().wait_for(|ended| *ended).await;
+        let mut ended = self.ended.subscribe();
+        // A closed channel means that it has ended, too.
+        let _ = ended.wait_for(|ended| *ended).await;
     }
 
     /// Takes in nothing more, and wakes the engine so that it ends.

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for text in ["GGW", ":::", "V5", "::", "A", "BB8A", "bb8", "BB_", "ÄB", "BB8\n", "B,8", "\u{0}\u{0}"] {
+        for text in ["GGW", ":::", "V5", "::", "A", "BB8A", "bb8", "BB_", "ÄB", "BB8\n", "B,8", "\u{0}\u{0}"]
+        {
             assert_eq!(decode(text).expect_err(text).code, Reason::BadEncoding, "{text:?}");
         }
         assert!(decode(&"0".repeat(LIMIT)).is_ok_and(|bytes| bytes.len() == LIMIT / 3 * 2 + 1));

@@ -51,9 +51,10 @@ fn is_plain(value: &Value, left: &mut usize) -> bool {
         Value::Map(entries) => {
             entries.len() <= ENTRIES
                 && entries.iter().all(|(key, value)| is_plain(key, left) && is_plain(value, left))
-                && entries.iter().enumerate().all(|(index, (key, _))| {
-                    entries.iter().take(index).all(|(earlier, _)| earlier != key)
-                })
+                && entries
+                    .iter()
+                    .enumerate()
+                    .all(|(index, (key, _))| entries.iter().take(index).all(|(earlier, _)| earlier != key))
         }
         _ => true,
     }
@@ -152,7 +153,9 @@ mod tests {
     #[test]
     fn depth_size_and_count_are_bounded() {
         for opener in ["81", "c1", "9f", "a100", "d83d"] {
-            assert!(read(&(opener.repeat(12) + "00" + &"ff".repeat(if opener == "9f" { 12 } else { 0 }))).is_ok());
+            assert!(
+                read(&(opener.repeat(12) + "00" + &"ff".repeat(if opener == "9f" { 12 } else { 0 }))).is_ok()
+            );
             for depth in [DEPTH + 1, 10_000] {
                 assert!(read(&(opener.repeat(depth) + "00")).is_err(), "{opener} {depth} deep");
             }
@@ -174,10 +177,15 @@ mod tests {
     fn json_of_the_kinds_that_occur() {
         let json = |text: &str| to_json(read(text).expect("well-formed")).map_err(|finding| finding.code);
         assert_eq!(json("c074323032312d30362d30345430383a31333a35315a"), Ok(json!("2021-06-04T08:13:51Z")));
-        assert_eq!(json("bf6161f7616283f63903e7fb3ff8000000000000ff"), Ok(json!({"a": null, "b": [null, -1000, 1.5]})));
+        assert_eq!(
+            json("bf6161f7616283f63903e7fb3ff8000000000000ff"),
+            Ok(json!({"a": null, "b": [null, -1000, 1.5]}))
+        );
         assert_eq!(json("1bffffffffffffffff"), Ok(json!(u64::MAX)));
         assert_eq!(json("f97e00"), Ok(json!(null)), "not a number");
-        for (name, text) in [("bytes", "4100"), ("an integer key", "a10102"), ("below -2^63", "3bffffffffffffffff")] {
+        for (name, text) in
+            [("bytes", "4100"), ("an integer key", "a10102"), ("below -2^63", "3bffffffffffffffff")]
+        {
             assert_eq!(json(text), Err(Reason::Schema), "{name}");
         }
     }

@@ -49,9 +49,12 @@ impl Token {
             }
         }
         let parts = value.into_array().ok().and_then(|parts| <[Value; 4]>::try_from(parts).ok());
-        let Some([Value::Bytes(protected), Value::Map(open), Value::Bytes(payload), Value::Bytes(signature)]) = parts
+        let Some([Value::Bytes(protected), Value::Map(open), Value::Bytes(payload), Value::Bytes(signature)]) =
+            parts
         else {
-            return Err(refuse("a COSE_Sign1 is [protected bytes, unprotected map, payload bytes, signature bytes]"));
+            return Err(refuse(
+                "a COSE_Sign1 is [protected bytes, unprotected map, payload bytes, signature bytes]",
+            ));
         };
         let bound = if protected.is_empty() {
             Vec::new()
@@ -111,7 +114,8 @@ impl fmt::Debug for Token {
 /// RFC 9052, section 3.1: who does not understand a critical header refuses the token.
 fn check_critical(bound: &[(Value, Value)]) -> Result<(), Finding> {
     let Some(critical) = cbor::labelled(bound, 2) else { return Ok(()) };
-    let known = |label: &Value| [1, 2, 3, 4].iter().any(|number| label.as_integer() == Some((*number).into()));
+    let known =
+        |label: &Value| [1, 2, 3, 4].iter().any(|number| label.as_integer() == Some((*number).into()));
     match critical {
         Value::Array(labels) if !labels.is_empty() && labels.iter().all(known) => Ok(()),
         _ => Err(refuse("a token has no critical header but algorithm, content type and key identifier")),

@@ -37,9 +37,11 @@ impl Cwt {
         let issued = time(ISSUED, "when it was issued")?;
         let expires = time(EXPIRES, "when it expires")?;
         let issuer = cbor::labelled(&claims, ISSUER).and_then(Value::as_text).and_then(country_code);
-        let health = cbor::take_labelled(&mut claims, HEALTH_CERTIFICATE).and_then(|value| value.into_map().ok());
+        let health =
+            cbor::take_labelled(&mut claims, HEALTH_CERTIFICATE).and_then(|value| value.into_map().ok());
         let certificate = health.and_then(|mut versions| cbor::take_labelled(&mut versions, VERSION_1));
-        let certificate = certificate.ok_or_else(|| refuse("a CWT holds a certificate under claim -260, key 1"))?;
+        let certificate =
+            certificate.ok_or_else(|| refuse("a CWT holds a certificate under claim -260, key 1"))?;
         Ok(Self { issuer, issued, expires, certificate })
     }
 
@@ -151,7 +153,10 @@ mod tests {
     #[test]
     fn absurd_times_saturate() {
         let forever = cwt(&[(6, Value::Float(-1e300)), (4, u64::MAX.into()), health()]).expect("well-formed");
-        assert_eq!((forever.issued(), forever.expires().to_string()), (at(0), "9999-12-31T23:59:59Z".to_owned()));
+        assert_eq!(
+            (forever.issued(), forever.expires().to_string()),
+            (at(0), "9999-12-31T23:59:59Z".to_owned())
+        );
         assert_eq!(forever.check_time(at(1)), Ok(()));
     }
 
@@ -164,7 +169,10 @@ mod tests {
             ("no certificate", vec![issued.clone(), expires.clone()]),
             ("time as text", vec![(6, "1".into()), expires.clone(), health()]),
             ("time not a number", vec![(6, Value::Float(f64::NAN)), expires.clone(), health()]),
-            ("certificate elsewhere", vec![issued.clone(), expires.clone(), (-260, Value::Map(vec![(2.into(), 0.into())]))]),
+            (
+                "certificate elsewhere",
+                vec![issued.clone(), expires.clone(), (-260, Value::Map(vec![(2.into(), 0.into())]))],
+            ),
             ("certificate not in a map", vec![issued, expires, (-260, 0.into())]),
         ] {
             assert_eq!(cwt(&claims).expect_err(name).code, Reason::BadEncoding, "{name}");
@@ -174,7 +182,9 @@ mod tests {
 
     #[test]
     fn only_a_country_code_is_repeated_as_issuer() {
-        for (text, issuer) in [("AT", Some("AT")), (" AT ", Some("AT")), ("at", None), ("Austria", None), ("", None)] {
+        for (text, issuer) in
+            [("AT", Some("AT")), (" AT ", Some("AT")), ("at", None), ("Austria", None), ("", None)]
+        {
             let cwt = cwt(&[(1, text.into()), (6, 1.into()), (4, 2.into()), health()]).expect("well-formed");
             assert_eq!(cwt.issuer(), issuer);
         }

@@ -285,7 +285,8 @@ impl Payload {
 }
 
 fn texts<const N: usize>(fields: [(&str, Option<&Text>); N]) -> Map<String, Value> {
-    let present = fields.into_iter().filter_map(|(key, text)| text.map(|text| (key.to_owned(), text.as_str().into())));
+    let present =
+        fields.into_iter().filter_map(|(key, text)| text.map(|text| (key.to_owned(), text.as_str().into())));
     present.collect()
 }
 
@@ -313,7 +314,9 @@ mod tests {
         ] {
             assert_eq!(read(text), (day.clone(), moment.clone()), "{text}");
         }
-        for text in ["", "1958", "1958-11", "2021-13-18", "18.05.2021", "2021-05-18x", "2021-05-1é", "2021-05-1éZ"] {
+        for text in
+            ["", "1958", "1958-11", "2021-13-18", "18.05.2021", "2021-05-18x", "2021-05-1é", "2021-05-1éZ"]
+        {
             assert_eq!(read(text), (None, None), "{text}");
         }
         assert_eq!(read("2021-05-18T08:10:00+2"), (day, None));

@@ -103,7 +103,10 @@ impl TrustList {
                 Err(rule) => list.unusable.push(Unusable { kid, country, rule }),
             }
             if sharing.len() > SHARING {
-                return Err(ListError::TooMany { what: "certificates with one key identifier", limit: SHARING });
+                return Err(ListError::TooMany {
+                    what: "certificates with one key identifier",
+                    limit: SHARING,
+                });
             }
         }
         Ok(list)
@@ -174,7 +177,10 @@ impl Signer {
     /// [`Reason::BadSignature`].
     pub fn verify(&self, token: &Token) -> Result<(), Finding> {
         if token.algorithm().is_some_and(|named| named != self.key.algorithm()) {
-            return Err(Finding::new(Reason::BadSignature, "the token names another algorithm than its key is of"));
+            return Err(Finding::new(
+                Reason::BadSignature,
+                "the token names another algorithm than its key is of",
+            ));
         }
         if self.key.verify(token.signed(), token.signature()) {
             Ok(())
@@ -209,7 +215,8 @@ impl Key {
                 Signature::try_from(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
             }
             Self::Rsa(key) => {
-                let key = ring::signature::UnparsedPublicKey::new(&ring::signature::RSA_PSS_2048_8192_SHA256, key);
+                let key =
+                    ring::signature::UnparsedPublicKey::new(&ring::signature::RSA_PSS_2048_8192_SHA256, key);
                 key.verify(message, signature).is_ok()
             }
         }

@@ -122,7 +122,9 @@ fn check(field: &str, code: Option<&Text>, list: &BTreeSet<String>) -> Result<()
     match code.map(Text::as_str) {
         None | Some("") => Ok(()),
         Some(code) if list.contains(code) => Ok(()),
-        Some(_) => Err(Finding::new(Reason::CodeNotInList, format!("the code {field} is in no published list"))),
+        Some(_) => {
+            Err(Finding::new(Reason::CodeNotInList, format!("the code {field} is in no published list")))
+        }
     }
 }
 
@@ -130,16 +132,18 @@ fn check(field: &str, code: Option<&Text>, list: &BTreeSet<String>) -> Result<()
 mod tests {
     use super::*;
 
-    const LIST: &[u8] = br#"{"valueSetId": "x", "valueSetValues": {"A": {"active": true}, "B": {"active": false}}}"#;
+    const LIST: &[u8] =
+        br#"{"valueSetId": "x", "valueSetValues": {"A": {"active": true}, "B": {"active": false}}}"#;
 
     #[test]
     fn all_eight_or_none() {
         let all: Vec<(&str, &[u8])> = NAMES.iter().map(|name| (*name, LIST)).collect();
-        let sets = ValueSets::from_files(all.iter().copied().chain([("something-else.json", &b"not read"[..])]));
+        let sets =
+            ValueSets::from_files(all.iter().copied().chain([("something-else.json", &b"not read"[..])]));
         assert_eq!(sets.expect("complete").countries.len(), 2);
-        for missing in 0..NAMES.len() {
-            let files = all.iter().enumerate().filter(|(index, _)| *index != missing).map(|(_, file)| *file);
-            assert_eq!(ValueSets::from_files(files), Err(ListError::Missing(NAMES[missing])));
+        for missing in NAMES {
+            let files = all.iter().filter(|(name, _)| *name != missing).copied();
+            assert_eq!(ValueSets::from_files(files), Err(ListError::Missing(missing)));
         }
         let twice = all.iter().copied().chain([("test-type.json", LIST)]);
         assert_eq!(ValueSets::from_files(twice), Err(ListError::Repeated("test-type")));

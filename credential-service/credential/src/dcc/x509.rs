@@ -58,7 +58,9 @@ pub(super) fn read(der: &[u8]) -> Result<Contents, &'static str> {
         [version, rest @ ..] if version.tag() == context(TagNumber::N0) => rest,
         all => all,
     };
-    let [_serial, _signature, _issuer, validity, _subject, key, optional @ ..] = body else { return Err(malformed) };
+    let [_serial, _signature, _issuer, validity, _subject, key, optional @ ..] = body else {
+        return Err(malformed);
+    };
     let extensions = optional.iter().find(|field| field.tag() == context(TagNumber::N3));
     let uses = extensions.map_or(Ok(Vec::new()), |extensions| uses(*extensions).ok_or(malformed))?;
     Ok(Contents { key: public_key(*key)?, uses, dates: dates(*validity) })
@@ -70,7 +72,8 @@ fn public_key(info: AnyRef<'_>) -> Result<Key, &'static str> {
     let [algorithm, bits] = info.as_slice() else { return Err(malformed) };
     let algorithm = sequence(*algorithm).ok_or(malformed)?;
     let bits = bits.decode_as::<BitStringRef<'_>>().ok().and_then(|bits| bits.as_bytes()).ok_or(malformed)?;
-    let is = |index: usize, oid: &ObjectIdentifier| algorithm.get(index).is_some_and(|part| is_oid(*part, oid));
+    let is =
+        |index: usize, oid: &ObjectIdentifier| algorithm.get(index).is_some_and(|part| is_oid(*part, oid));
     if is(0, &EC_PUBLIC_KEY) && is(1, &P256) {
         return PublicKey::new(Suite::P256, bits).map(Key::P256).map_err(|_| "an EC key is a point of P-256");
     }
@@ -122,7 +125,8 @@ fn uses(extensions: AnyRef<'_>) -> Option<Vec<Kind>> {
 
 fn dates(validity: AnyRef<'_>) -> Option<(Timestamp, Timestamp)> {
     let validity = validity.decode_as::<Validity>().ok()?;
-    let moment = |time: x509_cert::time::Time| Timestamp::from_seconds(time.to_unix_duration().as_secs()).ok();
+    let moment =
+        |time: x509_cert::time::Time| Timestamp::from_seconds(time.to_unix_duration().as_secs()).ok();
     Some((moment(validity.not_before)?, moment(validity.not_after)?))
 }
 

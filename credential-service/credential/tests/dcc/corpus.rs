@@ -86,7 +86,8 @@ pub(crate) fn value_sets() -> ValueSets {
         "disease-agent-targeted.json",
         "country-2-codes.json",
     ];
-    let files: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, file(&format!("valuesets/{name}")))).collect();
+    let files: Vec<(&str, Vec<u8>)> =
+        names.iter().map(|name| (*name, file(&format!("valuesets/{name}")))).collect();
     ValueSets::from_files(files.iter().map(|(name, bytes)| (*name, bytes.as_slice()))).unwrap()
 }
 

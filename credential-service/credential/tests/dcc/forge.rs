@@ -40,14 +40,25 @@ pub(crate) fn certificate() -> Value {
 
 /// CWT claims around a certificate.
 pub(crate) fn claims(certificate: Value) -> Vec<u8> {
-    encode(&map(&[(1, "AT".into()), (4, EXPIRES.into()), (6, ISSUED.into()), (-260, map(&[(1, certificate)]))]))
+    encode(&map(&[
+        (1, "AT".into()),
+        (4, EXPIRES.into()),
+        (6, ISSUED.into()),
+        (-260, map(&[(1, certificate)])),
+    ]))
 }
 
 /// A token over `payload` with these headers, signed ES256. An empty protected header is no bytes.
-pub(crate) fn token(key: &SigningKey, protected: &[(i64, Value)], open: &[(i64, Value)], payload: &[u8]) -> Vec<u8> {
+pub(crate) fn token(
+    key: &SigningKey,
+    protected: &[(i64, Value)],
+    open: &[(i64, Value)],
+    payload: &[u8],
+) -> Vec<u8> {
     let protected = if protected.is_empty() { Vec::new() } else { encode(&map(protected)) };
     let bytes = |content: &[u8]| Value::Bytes(content.to_vec());
-    let signed = encode(&Value::Array(vec!["Signature1".into(), bytes(&protected), bytes(b""), bytes(payload)]));
+    let signed =
+        encode(&Value::Array(vec!["Signature1".into(), bytes(&protected), bytes(b""), bytes(payload)]));
     let signature: Signature = key.sign(&signed);
     let parts = vec![bytes(&protected), map(open), bytes(payload), bytes(&signature.to_bytes())];
     encode(&Value::Tag(18, Box::new(Value::Array(parts))))

@@ -6,8 +6,8 @@ use credential::dcc::{ListError, TrustList, Verifier};
 use did_registry::Timestamp;
 
 use crate::forge::{
-    ISSUED, certificate, claims, der, ec_key, encode, key, key_use, map, oid, rsa_key, to_qr, token, trust_list, verifier,
-    x509,
+    ISSUED, certificate, claims, der, ec_key, encode, key, key_use, map, oid, rsa_key, to_qr, token,
+    trust_list, verifier, x509,
 };
 
 const KID: &[u8] = b"8 bytes.";
@@ -35,7 +35,9 @@ fn algorithm(number: i64) -> (i64, Value) {
 #[test]
 fn the_key_decides_the_algorithm() {
     let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None))]);
-    let verdict = |protected: &[_], open: &[_]| verdict(&verifier, &token(&key(1), protected, open, &claims(certificate())));
+    let verdict = |protected: &[_], open: &[_]| {
+        verdict(&verifier, &token(&key(1), protected, open, &claims(certificate())))
+    };
     assert_eq!(verdict(&[algorithm(-7), kid(KID)], &[]), Ok(()));
     // No algorithm is protected: the unprotected one must agree with the key, or be absent.
     assert_eq!(verdict(&[], &[algorithm(-7), kid(KID)]), Ok(()));
@@ -66,7 +68,9 @@ fn an_rsa_key_never_verifies_es256() {
 #[test]
 fn the_protected_key_identifier_wins_without_fallback() {
     let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None)), (b"other", x509(&ec_key(&key(2)), None))]);
-    let verdict = |protected: &[_], open: &[_]| verdict(&verifier, &token(&key(1), protected, open, &claims(certificate())));
+    let verdict = |protected: &[_], open: &[_]| {
+        verdict(&verifier, &token(&key(1), protected, open, &claims(certificate())))
+    };
     assert_eq!(verdict(&[kid(KID)], &[kid(b"other")]), Ok(()));
     assert_eq!(verdict(&[kid(b"other")], &[kid(KID)]), Err(Reason::BadSignature));
     assert_eq!(verdict(&[kid(b"unknown")], &[kid(KID)]), Err(Reason::KeyUnknown));
@@ -111,7 +115,11 @@ fn key_use_in_both_spellings_and_none() {
         ("test", Some(key_use(&[TEST])), Err(Reason::WrongKeyUse)),
         ("test, critical", Some(critical(&oid(TEST))), Err(Reason::WrongKeyUse)),
         ("test behind another", Some([other_extension, key_use(&[TEST])].concat()), Err(Reason::WrongKeyUse)),
-        ("a key use that is no list", Some(der(0x30, &[&oid("551d25"), &der(4, &[&[1]])])), Err(Reason::BadSignature)),
+        (
+            "a key use that is no list",
+            Some(der(0x30, &[&oid("551d25"), &der(4, &[&[1]])])),
+            Err(Reason::BadSignature),
+        ),
     ] {
         let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), extensions.as_deref()))]);
         assert_eq!(verdict(&verifier, &token), expected, "{name}");
@@ -120,8 +128,12 @@ fn key_use_in_both_spellings_and_none() {
 
 #[test]
 fn a_certificate_that_cannot_be_used_does_not_cost_the_list() {
-    let p384 = der(0x30, &[&der(0x30, &[&oid("2a8648ce3d0201"), &oid("2b81040022")]), &der(3, &[&[0], &[4; 97]])]);
-    let off_curve = der(0x30, &[&der(0x30, &[&oid("2a8648ce3d0201"), &oid("2a8648ce3d030107")]), &der(3, &[&[0, 4], &[7; 64]])]);
+    let p384 =
+        der(0x30, &[&der(0x30, &[&oid("2a8648ce3d0201"), &oid("2b81040022")]), &der(3, &[&[0], &[4; 97]])]);
+    let off_curve = der(
+        0x30,
+        &[&der(0x30, &[&oid("2a8648ce3d0201"), &oid("2a8648ce3d030107")]), &der(3, &[&[0, 4], &[7; 64]])],
+    );
     let mut cut = x509(&ec_key(&key(1)), None);
     cut.truncate(100);
     let list = trust_list(&[
@@ -133,16 +145,20 @@ fn a_certificate_that_cannot_be_used_does_not_cost_the_list() {
         (b"empty", Vec::new()),
         (KID, x509(&ec_key(&key(1)), None)),
     ]);
-    let unusable: Vec<(&[u8], &str)> = list.unusable().iter().map(|entry| (entry.kid.as_slice(), entry.rule)).collect();
+    let unusable: Vec<(&[u8], &str)> =
+        list.unusable().iter().map(|entry| (entry.kid.as_slice(), entry.rule)).collect();
     let malformed = "a certificate is a DER sequence as in RFC 5280";
-    assert_eq!(unusable, [
-        (&b"small"[..], "an RSA key has 2048 to 8192 bits"),
-        (b"large", "an RSA key has 2048 to 8192 bits"),
-        (b"p384", "a signer's key is of EC P-256 or RSA"),
-        (b"curve", "an EC key is a point of P-256"),
-        (b"cut", malformed),
-        (b"empty", malformed),
-    ]);
+    assert_eq!(
+        unusable,
+        [
+            (&b"small"[..], "an RSA key has 2048 to 8192 bits"),
+            (b"large", "an RSA key has 2048 to 8192 bits"),
+            (b"p384", "a signer's key is of EC P-256 or RSA"),
+            (b"curve", "an EC key is a point of P-256"),
+            (b"cut", malformed),
+            (b"empty", malformed),
+        ]
+    );
     assert_eq!((list.signers(KID).unwrap().len(), list.signers(b"small").unwrap().len()), (1, 0));
 }
 
@@ -160,13 +176,17 @@ fn lists_of_another_form_are_refused() {
     assert!(matches!(load(&" ".repeat((16 << 20) + 1)), ListError::TooLarge { .. }));
     let shared = x509(&ec_key(&key(1)), None);
     let entry = serde_json::json!({"kid": "AA==", "certificate": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, shared)});
-    assert!(matches!(load(&serde_json::json!({"certificates": vec![entry; 17]}).to_string()), ListError::TooMany { .. }));
+    assert!(matches!(
+        load(&serde_json::json!({"certificates": vec![entry; 17]}).to_string()),
+        ListError::TooMany { .. }
+    ));
 }
 
 #[test]
 fn signed_nonsense_is_still_nonsense() {
     let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None))]);
-    let verdict = |payload: &[u8]| verdict(&verifier, &token(&key(1), &[algorithm(-7), kid(KID)], &[], payload));
+    let verdict =
+        |payload: &[u8]| verdict(&verifier, &token(&key(1), &[algorithm(-7), kid(KID)], &[], payload));
     let good = claims(certificate());
     assert_eq!(verdict(&good), Ok(()));
     assert_eq!(verdict(&[&good[..], &[0]].concat()), Err(Reason::BadEncoding), "bytes after the claims");
@@ -177,8 +197,16 @@ fn signed_nonsense_is_still_nonsense() {
         certificate
     };
     assert_eq!(verdict(&claims(with_key_twice(certificate()))), Err(Reason::BadEncoding), "two birth dates");
-    assert_eq!(verdict(&claims(Value::Bytes(encode(&certificate())))), Err(Reason::Schema), "bytes for a map");
-    assert_eq!(verdict(&claims(Value::Map(vec![(1.into(), 2.into())]))), Err(Reason::Schema), "a key that is no text");
+    assert_eq!(
+        verdict(&claims(Value::Bytes(encode(&certificate())))),
+        Err(Reason::Schema),
+        "bytes for a map"
+    );
+    assert_eq!(
+        verdict(&claims(Value::Map(vec![(1.into(), 2.into())]))),
+        Err(Reason::Schema),
+        "a key that is no text"
+    );
     assert_eq!(verdict(&claims(Value::Null)), Err(Reason::Schema), "nothing");
 }
 

@@ -46,7 +46,9 @@ fn a_changed_text_is_never_a_new_accept() {
             let mut bytes = case.prefix().as_bytes().to_vec();
             for _ in 0..rng.gen_range(1..4) {
                 if !bytes.is_empty() {
-                    mutate(&mut bytes, &mut rng, |rng| b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:~a\n"[rng.gen_range(0..48)]);
+                    mutate(&mut bytes, &mut rng, |rng| {
+                        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:~a\n"[rng.gen_range(0..48)]
+                    });
                 }
             }
             let text = String::from_utf8_lossy(&bytes);
@@ -55,7 +57,12 @@ fn a_changed_text_is_never_a_new_accept() {
             }
         }
         for cut in 0..case.prefix().len() {
-            assert_eq!(accepted(&verifier, &case.prefix()[..cut], case.clock()), None, "{}: cut at {cut}", case.file);
+            assert_eq!(
+                accepted(&verifier, &case.prefix()[..cut], case.clock()),
+                None,
+                "{}: cut at {cut}",
+                case.file
+            );
         }
     }
 }
@@ -102,7 +109,8 @@ fn rewrapping_keeps_the_source_digest() {
 fn nothing_may_follow_a_layer() {
     let verifier = verifier();
     let case = Case::load("AT/2DCode/raw/1.json");
-    let reason = |text: &str| verifier.verify(text, case.clock()).map(|_| ()).map_err(|refusal| refusal.finding.code);
+    let reason =
+        |text: &str| verifier.verify(text, case.clock()).map(|_| ()).map_err(|refusal| refusal.finding.code);
     let (compressed, token) = (case.bytes("COMPRESSED").unwrap(), case.bytes("COSE").unwrap());
     assert_eq!(reason(&to_qr(&token)), Ok(()), "unchanged");
     let after_stream = [&compressed[..], &[0]].concat();
@@ -111,7 +119,10 @@ fn nothing_may_follow_a_layer() {
         ("a space after the text", format!("{} ", case.prefix())),
         ("a line end after the text", format!("{}\n", case.prefix())),
         ("a byte after the stream", format!("HC1:{}", crate::forge::base45(&after_stream))),
-        ("a second stream", format!("HC1:{}", crate::forge::base45(&[&compressed[..], &compressed].concat()))),
+        (
+            "a second stream",
+            format!("HC1:{}", crate::forge::base45(&[&compressed[..], &compressed].concat())),
+        ),
         ("a byte after the token", to_qr(&after_token)),
         ("a second token", to_qr(&[&token[..], &token].concat())),
     ] {
@@ -130,7 +141,10 @@ fn oversized_and_deep_input_is_refused_early() {
         ("a zip bomb", bomb),
         ("a deep token", to_qr(&[0x81; 30_000])),
         ("deep tags", to_qr(&[0xd2; 30_000])),
-        ("an array that lies about its length", to_qr(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),
+        (
+            "an array that lies about its length",
+            to_qr(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        ),
         ("bytes that lie about their length", to_qr(&[0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),
         ("nothing", "HC1:".to_owned()),
     ] {

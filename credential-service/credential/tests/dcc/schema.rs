@@ -18,7 +18,9 @@ fn fits(certificate: &Value) -> bool {
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), value)).collect(),
-        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
         _ => Vec::new(),
     };
     for (key, child) in children {
@@ -57,7 +59,18 @@ fn agrees_with_the_published_schema_but_for_the_listed_lenience() {
         payloads.filter(|json| engine.is_valid(json)).map(|json| (json.to_string(), json)).collect();
     assert!(strict.len() > 30, "{} payloads fit the published schema", strict.len());
 
-    let values = [json!(7), json!(1.0), json!(1.5), json!(0), json!(true), json!(""), json!([]), json!({}), json!("at"), json!("AT")];
+    let values = [
+        json!(7),
+        json!(1.0),
+        json!(1.5),
+        json!(0),
+        json!(true),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!("at"),
+        json!("AT"),
+    ];
     let mut compared = 0;
     for certificate in strict.values() {
         assert!(fits(certificate), "what fits the published schema fits");

@@ -73,7 +73,8 @@ fn step(flag: &str, case: &Case, trust: &TrustList, value_sets: &ValueSets) -> b
         }
         "EXPECTEDDECODE" => certificate(case).is_ok_and(|json| {
             let same = |layer: Option<Value>| layer.is_none_or(|layer| layer == json);
-            same(cbor_layer(case)) && (OTHER_PERSON.contains(&case.file.as_str()) || same(case.payload().cloned()))
+            same(cbor_layer(case))
+                && (OTHER_PERSON.contains(&case.file.as_str()) || same(case.payload().cloned()))
         }),
         "EXPECTEDVALIDJSON" => chain(case).is_ok_and(|json| {
             let differs = case.payload().is_some_and(|layer| *layer != json);
@@ -115,7 +116,8 @@ fn certificate(case: &Case) -> Result<Value, Finding> {
 /// The CBOR layer: the certificate, or in BG, DE, SG and UA the claims around it.
 fn cbor_layer(case: &Case) -> Option<Value> {
     let bytes = case.bytes("CBOR")?;
-    let certificate = Cwt::decode(&bytes).map(Cwt::into_certificate).or_else(|_| cbor::decode(&bytes, "the CBOR layer"));
+    let certificate =
+        Cwt::decode(&bytes).map(Cwt::into_certificate).or_else(|_| cbor::decode(&bytes, "the CBOR layer"));
     Some(cbor::to_json(certificate.unwrap()).unwrap())
 }
 

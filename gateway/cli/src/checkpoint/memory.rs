@@ -219,7 +219,7 @@ mod tests {
         }
         memory.made("ANSWERED", at(10_000)).unwrap();
         memory.answered("ANSWERED", at(10_001)).unwrap();
-        for second in 0..4 * SLACK as u64 {
+        for second in 0..5 * SLACK as u64 {
             memory.seen(at(20_000 + second)).unwrap();
         }
         let length = memory.journal.length();

@@ -31,15 +31,15 @@ const BYTES: usize = 32 << 20;
 /// Pixels on the longer side.
 const SIDE: u32 = 6_000;
 /// Pixels in all: A4 at 300 dots an inch has 8.7 million, a phone's picture 12.
-const PIXELS: u64 = 16_000_000;
+const PIXELS: u64 = 24_000_000;
 /// Memory for unpacking: sixteen-bit colour with transparency, and some room.
-const MEMORY: u64 = 192 << 20;
+const MEMORY: u64 = 256 << 20;
 /// Corners tried in one pass: a picture full of finder patterns costs no more than this.
 const ATTEMPTS: usize = 400;
 
 /// Every text found in a PNG picture, without repetitions, in the order of detection.
 ///
-/// Reads at most 32 MiB, 6,000 pixels on a side and 16 million pixels in all. Transparent parts count as
+/// Reads at most 32 MiB, 6,000 pixels on a side and 24 million pixels in all. Transparent parts count as
 /// white. If nothing can be read at the picture's own scale, it is tried at twice and at half of it.
 ///
 /// # Errors
@@ -103,7 +103,7 @@ fn decode_corner(picture: &Picture, corner: &Corner) -> Option<String> {
 /// Corrects and decodes modules. Nothing is shared with the closure, so a panic leaves nothing half-done.
 fn decode(modules: &Modules) -> Option<String> {
     let grid = rqrr::SimpleGrid::from_func(modules.size, |x, y| modules.is_dark(x, y));
-    let text = catch_unwind(AssertUnwindSafe(|| rqrr::Grid::new(grid).decode())).ok()?.ok()?.1;
+    let r = catch_unwind(AssertUnwindSafe(|| rqrr::Grid::new(grid).decode())).ok()?; eprintln!("{:?}", r.as_ref().err()); let text = r.ok()?.1;
     (!text.is_empty()).then_some(text)
 }
 

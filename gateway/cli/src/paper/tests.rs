@@ -306,7 +306,7 @@ fn huge_pictures_are_refused_before_they_are_unpacked() {
         png.extend(crc32(data).to_be_bytes());
         png
     };
-    for (width, height) in [(60_000, 60_000), (6_001, 1), (5_000, 5_000), (1, 1 << 30)] {
+    for (width, height) in [(60_000, 60_000), (6_001, 1), (5_000, 5_001), (1, 1 << 30)] {
         let refused = scan_png(&header(width, height)).expect_err("too large");
         assert!(matches!(refused, PaperError::PictureTooLarge { .. }), "{width} × {height}: {refused}");
         assert_eq!(refused.finding().expect("a finding").code, Reason::BadEncoding);

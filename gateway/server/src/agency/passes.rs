@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::anchor::{LeafKind, credential_digest};
 use credential::exchange::{ChallengeResponse, Pass, PassRequest, PassResponse};
 use credential::presentation::{
-    self, Challenge, Decision, document_digest, type_name, verify_pass, verify_presentation,
+    Challenge, Decision, document_digest, type_name, verify_pass, verify_presentation,
 };
 use credential::sd_jwt::SdJwtText;
 use credential::transcoding::{Transcoding, TrustEpoch, pass_schema};

@@ -104,6 +104,8 @@ impl CommitmentKind {
 pub(crate) struct PendingRow {
     /// What for.
     pub kind: CommitmentKind,
+    /// What is committed to.
+    pub digest: Digest,
     /// Its place in a batch, once there is one; kept before the batch is sent, so that a crash loses none.
     pub opening: Option<Opening>,
     /// Whether the ledger has the batch.

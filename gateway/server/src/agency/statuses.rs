@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use credential::status::{self, Status, StatusClaims, StatusError, StatusList, StatusReference};
+use credential::status::{self, Status, StatusClaims, StatusList, StatusReference};
 use did_registry::{Did, SigningKey};
 use ledger_chain::{Operation, StatusHead};
 use tokio::sync::Mutex as AsyncMutex;
@@ -14,7 +14,7 @@ use super::AgencyError;
 use super::ledger::LedgerWriter;
 use super::rows::{COUNTERS, TEXTS};
 use crate::clock::Clock;
-use crate::vault::{self, Column, RowId, Vault, VaultError};
+use crate::vault::{self, Column, RowId, Vault};
 
 /// The one list's number.
 const LIST: u32 = 1;

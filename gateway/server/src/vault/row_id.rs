@@ -63,6 +63,13 @@ impl RowId {
     }
 }
 
+impl From<did_registry::Digest> for RowId {
+    /// A digest that this vault gave out as a row's name, such as a credential's identifier.
+    fn from(name: did_registry::Digest) -> Self {
+        Self(*name.as_bytes())
+    }
+}
+
 impl fmt::Display for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))

@@ -25,7 +25,8 @@ fn decode(parts: Vec<Value>) -> Result<Token, Finding> {
 
 #[test]
 fn the_protected_header_wins() {
-    let token = decode(parts(&[(1, (-7).into()), (4, bytes(b"inside"))], &[(1, (-37).into()), (4, bytes(b"out"))]));
+    let token =
+        decode(parts(&[(1, (-7).into()), (4, bytes(b"inside"))], &[(1, (-37).into()), (4, bytes(b"out"))]));
     let token = token.expect("well-formed");
     assert_eq!((token.algorithm(), token.kid()), (Some(-7), Some(&b"inside"[..])));
     let token = decode(parts(&[(1, (-7).into())], &[(4, bytes(b"out"))])).expect("well-formed");

@@ -119,7 +119,8 @@ impl Sheet {
         let (near, far, last) = (3.5, count(size) - 3.5, count(size) - 6.5);
         let places = alignment_places(size);
         // The last alignment pattern is where perspective shows most: look further and further away.
-        let found = [1.5, 4.0, 8.0].into_iter().find_map(|reach| sheet.search(picture, Point { x: last, y: last }, reach));
+        eprintln!("size {size} timing {:.2}", timing(picture,&sheet));
+    let found = [1.5, 4.0, 8.0].into_iter().find_map(|reach| sheet.search(picture, Point { x: last, y: last }, reach));
         if let (Some(found), false) = (found, places.is_empty()) {
             let on_code = [(near, near), (far, near), (last, last), (near, far)].map(|(x, y)| Point { x, y });
             sheet.plane = Perspective::between(on_code, [start, top, found, left]);
@@ -130,7 +131,7 @@ impl Sheet {
             Some((place, found.from(sheet.plane.map(place))))
         });
         let offsets = corners.into_iter().chain(marks).collect();
-        sheet.offsets = offsets;
+        sheet.offsets = offsets; eprintln!("marks {} of {} found {:?}", sheet.offsets.len()-3, alignment_places(size).len(), sheet.offsets.iter().map(|o| (o.1.0*10.0).round()/10.0).collect::<Vec<_>>());
         sheet
     }
 
