@@ -23,11 +23,15 @@ use crate::status::StatusReference;
 use crate::{Finding, Part, Policy, Reason, Verdict, anchor};
 
 mod pass;
+mod printed;
 
 pub use pass::{PASS_LIMIT, authenticate_document, document_digest, present_pass, verify_pass};
+pub use printed::{print_credential, verify_printed};
 
 /// Seconds by which clocks may differ.
 pub const LEEWAY: u64 = 60;
+/// Seconds by which a verifier's clock may lie behind its facts.
+const CLOCKS: u64 = 300;
 
 /// What the verifier asked and when it looks.
 #[derive(Clone, Copy, Debug)]
@@ -196,15 +200,8 @@ fn decide(
     let verdict = &mut decision.verdict;
     verdict.issuer =
         Part::from(facts.recognised(&source.issuer, &source.credential_type, source.issued, now));
-    verdict.status = match &source.status {
-        Some(reference) => {
-            source.status_epoch = facts.statuses.get(&reference.uri).map(|snapshot| snapshot.epoch);
-            facts.status(&source.issuer, reference)
-        }
-        // A credential that cannot be revoked is none of ours (W4).
-        None => Part::Bad(Finding::new(Reason::BadEncoding, "a status reference is required")),
-    };
-    let rule = apply_policy(&shown, schema, policy, facts, now);
+    verdict.status = status(&mut source, facts, now);
+    let rule = apply_policy(&shown, (&source.credential_type, schema), policy, facts, now);
     (verdict.rule, decision.claims) = match rule {
         Ok((part, claims)) => (part, Some(claims)),
         Err(part) => (part, None),
@@ -221,9 +218,25 @@ fn decide(
     decision.source = Some(source);
 }
 
+/// What the issuer's list says, and which list it was. A list past its own end may hide a revocation, but
+/// the one that it shows stands.
+fn status(source: &mut Source, facts: &Facts, now: Timestamp) -> Part {
+    let Some(reference) = &source.status else {
+        // A credential that cannot be revoked is none of ours (W4).
+        return Part::Bad(Finding::new(Reason::BadEncoding, "a status reference is required"));
+    };
+    let snapshot = facts.statuses.get(&reference.uri);
+    source.status_epoch = snapshot.map(|snapshot| snapshot.epoch);
+    let within = snapshot.map_or(Ok(()), |snapshot| snapshot.list.check_validity(now, CLOCKS));
+    match (facts.status(&source.issuer, reference), within) {
+        (Part::Good, Err(error)) => Part::Open(Finding::from(error)),
+        (part, _) => part,
+    }
+}
+
 fn apply_policy(
     shown: &Map<String, Value>,
-    issued_under: &Digest,
+    issued_as: (&CredentialType, &Digest),
     policy: &Digest,
     facts: &Facts,
     now: Timestamp,
@@ -232,8 +245,9 @@ fn apply_policy(
     let policy: &Policy = facts.policies.get(policy).ok_or_else(|| open("the policy is not in the trust bundle"))?;
     let schema: &Schema =
         facts.schemas.get(&policy.schema).ok_or_else(|| open("the schema is not in the trust bundle"))?;
-    if &policy.schema != issued_under {
-        let detail = format!("the policy asks for {} of another schema", policy.credential_type);
+    // The type is what its issuer is recognised for, so a schema of another type lends nothing (W5).
+    if (&policy.credential_type, &policy.schema) != issued_as {
+        let detail = format!("the policy asks for {} under its own schema", policy.credential_type);
         return Err(Part::Bad(Finding::new(Reason::WrongKind, detail)));
     }
     let claims = schema
@@ -244,3 +258,6 @@ fn apply_policy(
     }
     Ok((policy.evaluate(&claims, now.date()), claims))
 }
+
+#[cfg(test)]
+mod tests;

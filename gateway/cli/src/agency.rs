@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use credential::exchange::{ChallengeResponse, ClaimRequest, Issued, PassRequest, PassResponse};
+use credential::status::TOKEN_BYTES;
 use did_registry::{Did, Digest, NetworkId};
 use ledger_chain::bundle::BUNDLE_BYTES;
 use reqwest::redirect::Policy;
@@ -75,8 +76,6 @@ pub struct AgencyInfo {
     pub ledger: Digest,
     /// Its own policies.
     pub policies: Vec<Digest>,
-    /// Where its status list is.
-    pub status_uri: String,
 }
 
 /// Where a receipt stands.
@@ -197,12 +196,34 @@ impl Agency {
     ///
     /// # Errors
     /// [`AgencyError`].
-    pub async fn get<T: DeserializeOwned>(&self, path: &str, token: Option<&str>) -> Result<T, AgencyError> {
-        let mut request = self.request(Method::GET, path);
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        token: Option<&str>,
+    ) -> Result<T, AgencyError> {
+        let mut request = self.request(Method::GET, path).query(query);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         self.json(request, path).await
+    }
+
+    /// A status list token as it is served at `uri`, or as it was at an epoch if the issuer keeps that.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub async fn status_token(uri: &str, epoch: u64) -> Result<String, AgencyError> {
+        let url = Url::parse(uri).map_err(|_| AgencyError::Address(uri.to_owned()))?;
+        let path = url.path().to_owned();
+        let mut base = url.clone();
+        base.set_path("");
+        base.set_query(None);
+        base.set_fragment(None);
+        let issuer = Self::new(base.as_str())?;
+        let response = issuer.accepted(issuer.request(Method::GET, &path).query(&[("epoch", epoch)])).await?;
+        let bytes = issuer.body(response, TOKEN_BYTES).await?;
+        String::from_utf8(bytes).map_err(|_| AgencyError::Shape { path, rule: "a status list token is text".into() })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -259,7 +259,7 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
         let start = end.saturating_sub(STEP);
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(start))?;
-        file.by_ref().take(end - start).read_to_end(&mut bytes)?;
+        io::Read::take(&mut *file, end - start).read_to_end(&mut bytes)?;
         if let Some(place) = bytes.iter().rposition(|byte| *byte == b'\n') {
             return Ok(start + place as u64 + 1);
         }

@@ -6,7 +6,7 @@
 //! **Spec.** QR: ISO/IEC 18004, level M, the smallest version, alphanumeric mode where the text allows it,
 //! black on white with a quiet zone of four modules and no decoration. Page: PDF/A-2a (ISO 19005-2, it
 //! opens the same in fifty years) and PDF/UA-1 (ISO 14289-1, EN 301 549: a screen reader hears the fields
-//! in order, each text in its language).
+//! as a table and the instructions each in their language).
 //!
 //! **Picture.**
 //! ```text

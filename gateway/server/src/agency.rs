@@ -246,12 +246,27 @@ impl Agency {
     /// [`TrustError`], or the vault's.
     pub async fn refresh(&self) -> Result<Moment, AgencyError> {
         let as_of = self.trust.refresh().await?;
+        self.remember()?;
+        Ok(as_of)
+    }
+
+    /// Takes a trust bundle that somebody brought, verified like any other.
+    ///
+    /// # Errors
+    /// [`TrustError`], or the vault's.
+    pub async fn import_bundle(&self, bundle: TrustBundle) -> Result<Moment, AgencyError> {
+        let as_of = self.trust.import(bundle).await?;
+        self.remember()?;
+        Ok(as_of)
+    }
+
+    fn remember(&self) -> Result<(), AgencyError> {
         let head = hex::encode(self.trust.view().head.to_bytes());
         tokio::task::block_in_place(|| {
             let id = head_row(&self.vault);
             self.vault.write(|change| change.put(HEADS, &id, &head))
         })?;
-        Ok(as_of)
+        Ok(())
     }
 
     /// Who this is.
@@ -290,6 +305,14 @@ impl Agency {
     /// The status list token to serve; none before the first is published.
     pub fn status_token(&self) -> Option<Arc<str>> {
         Some(self.statuses.token()).filter(|token| !token.is_empty())
+    }
+
+    /// The status list token as it was at an epoch.
+    ///
+    /// # Errors
+    /// [`AgencyError::Missing`] for an epoch that was never published, or the vault's.
+    pub fn status_token_at(&self, epoch: u64) -> Result<String, AgencyError> {
+        self.statuses.token_at(epoch)?.ok_or(AgencyError::Missing("epoch of the status list"))
     }
 
     /// Revokes, suspends or reinstates a credential; answers once the ledger has the new head.

@@ -35,7 +35,7 @@ const fn post(path: &'static str, role: Option<Role>, status: &'static str, summ
 }
 
 /// Every address.
-pub(crate) const CALLS: [Call; 21] = [
+pub(crate) const CALLS: [Call; 22] = [
     get("/v1/agency", None, "Who this agency is: identifier, network, ledger, policies"),
     Call {
         answer: ("200", "application/octet-stream"),
@@ -44,6 +44,10 @@ pub(crate) const CALLS: [Call; 21] = [
             None,
             "The trust bundle, canonical bytes; ?from=height adds the consistency proof",
         )
+    },
+    Call {
+        body: Some("application/octet-stream"),
+        ..post("/v1/bundle", Some(Role::Admin), "200", "Import a trust bundle, verified against the head trusted so far")
     },
     Call {
         body: None,

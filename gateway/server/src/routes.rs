@@ -65,9 +65,11 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
     let imports = Router::new()
         .route("/v1/records/import", post(records::import))
         .layer(DefaultBodyLimit::max(usize::try_from(limits.import_file_bytes).unwrap_or(usize::MAX)));
+    let bundles = Router::new()
+        .route("/v1/bundle", get(trust::bundle).post(trust::import_bundle))
+        .layer(DefaultBodyLimit::max(ledger_chain::bundle::BUNDLE_BYTES));
     let calls = Router::new()
         .route("/v1/agency", get(trust::agency))
-        .route("/v1/bundle", get(trust::bundle))
         .route("/v1/trust/refresh", post(trust::refresh))
         .route("/status/1", get(trust::status_list))
         .route("/v1/records/imports/{job}", get(records::job))
@@ -88,7 +90,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .route("/openapi.json", get(crate::openapi::document))
         .layer(DefaultBodyLimit::max(limits.body_bytes));
     let metrics = app.agency.metrics().clone();
-    let mut router = calls.merge(imports).route_layer(from_fn_with_state(metrics, metrics::track));
+    let mut router = calls.merge(imports).merge(bundles).route_layer(from_fn_with_state(metrics, metrics::track));
     if let Some(log) = egress {
         router = router.route_layer(from_fn_with_state(log, ledger_node::egress::record));
     }

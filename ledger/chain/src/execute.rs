@@ -164,6 +164,9 @@ pub fn execute(overlay: &mut Overlay<'_>, verified: &VerifiedTransaction, at: Mo
     let writes = match &transaction.operation {
         Operation::Did(DidOperation::Create(genesis)) => {
             check_sequence(0, actor, transaction.sequence)?;
+            if genesis.control != verified.signer {
+                return Err(RegistryError::NotControlKey(actor.clone()).into());
+            }
             check_network(overlay, actor)?;
             if overlay.get::<DidRecord>(&StateKey::Did(actor.clone())).is_some() {
                 return Err(RegistryError::DidExists(actor.clone()).into());
@@ -284,7 +287,12 @@ fn check_newer(overlay: &Overlay<'_>, key: &StateKey, version: u32) -> Result<()
     }
 }
 
-fn publish_schema(overlay: &Overlay<'_>, actor: &Did, schema: &Schema, at: Moment) -> Result<Vec<Write>, Refusal> {
+fn publish_schema(
+    overlay: &Overlay<'_>,
+    actor: &Did,
+    schema: &Schema,
+    at: Moment,
+) -> Result<Vec<Write>, Refusal> {
     schema.check()?;
     let id = schema.id();
     if overlay.get::<SchemaRecord>(&StateKey::Schema(id)).is_some() {
@@ -296,7 +304,12 @@ fn publish_schema(overlay: &Overlay<'_>, actor: &Did, schema: &Schema, at: Momen
     Ok(vec![write(StateKey::Schema(id), &record), write(latest, &Latest { version: schema.version, id })])
 }
 
-fn publish_policy(overlay: &Overlay<'_>, actor: &Did, policy: &Policy, at: Moment) -> Result<Vec<Write>, Refusal> {
+fn publish_policy(
+    overlay: &Overlay<'_>,
+    actor: &Did,
+    policy: &Policy,
+    at: Moment,
+) -> Result<Vec<Write>, Refusal> {
     if &policy.verifier != actor {
         return Err(Refusal::NotVerifier(policy.verifier.clone()));
     }
@@ -310,7 +323,12 @@ fn publish_policy(overlay: &Overlay<'_>, actor: &Did, policy: &Policy, at: Momen
     Ok(vec![write(StateKey::Policy(id), &record), write(latest, &Latest { version: policy.version, id })])
 }
 
-fn move_status(overlay: &Overlay<'_>, actor: &Did, head: &StatusHead, at: Moment) -> Result<Vec<Write>, Refusal> {
+fn move_status(
+    overlay: &Overlay<'_>,
+    actor: &Did,
+    head: &StatusHead,
+    at: Moment,
+) -> Result<Vec<Write>, Refusal> {
     let web = head.uri.starts_with("https://") || head.uri.starts_with("http://");
     if !web || head.uri.len() > 256 {
         return Err(Refusal::Bounds("a status list is served at an http(s) address of at most 256 bytes"));
@@ -361,7 +379,12 @@ fn anchor(
     Ok(vec![write(key, &after)])
 }
 
-fn receipt(overlay: &Overlay<'_>, actor: &Did, batch: &ReceiptBatch, at: Moment) -> Result<Vec<Write>, Refusal> {
+fn receipt(
+    overlay: &Overlay<'_>,
+    actor: &Did,
+    batch: &ReceiptBatch,
+    at: Moment,
+) -> Result<Vec<Write>, Refusal> {
     if batch.count == 0 {
         return Err(Refusal::Bounds("a batch has leaves"));
     }

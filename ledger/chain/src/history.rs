@@ -41,7 +41,9 @@ impl BlockProof {
         let leaf = header.hash();
         let size = head.height.checked_add(1);
         header.ledger == head.ledger
-            && size.is_some_and(|size| merkle::verify_inclusion(&head.log, size, header.height, &leaf, &self.path))
+            && size.is_some_and(|size| {
+                merkle::verify_inclusion(&head.log, size, header.height, &leaf, &self.path)
+            })
     }
 }
 
@@ -61,7 +63,9 @@ impl ConsistencyProof {
     /// Whether `new` continues `old`.
     pub fn holds(&self, old: &Head, new: &Head) -> bool {
         match (old.height.checked_add(1), new.height.checked_add(1)) {
-            (Some(before), Some(after)) => merkle::verify_consistency(&old.log, before, &new.log, after, &self.path),
+            (Some(before), Some(after)) => {
+                merkle::verify_consistency(&old.log, before, &new.log, after, &self.path)
+            }
             _ => false,
         }
     }

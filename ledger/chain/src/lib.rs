@@ -4,8 +4,8 @@
 //! proofs of inclusion and absence, the history of blocks, signed heads, and a light client that needs no
 //! node. Pure: no clock, disk, socket or thread.
 //!
-//! **Spec.** [Jellyfish Merkle tree](https://developers.diem.com/papers/jellyfish-merkle-tree/2021-01-14.pdf)
-//! through `jmt`; [RFC 9162](https://www.rfc-editor.org/rfc/rfc9162) for history and batches.
+//! **Spec.** [Jellyfish Merkle tree](https://developers.diem.com/papers/jellyfish-merkle-tree/2021-01-14.pdf),
+//! hash for hash that of the crate `jmt`; [RFC 9162](https://www.rfc-editor.org/rfc/rfc9162) for history and batches.
 //!
 //! **Picture.**
 //! ```text

@@ -116,9 +116,14 @@ pub fn update_shard<'a>(
 ) -> ShardUpdate<'a> {
     entries.sort_unstable_by_key(|(key, _)| *key);
     let own = |(key, _): &Entry<'_>| nibble(key, 0) == usize::from(shard);
-    assert!(entries.first().is_none_or(own) && entries.last().is_none_or(own), "entries belong to shard {shard}");
-    let leaves: Vec<Leaf> =
-        entries.iter().map(|(key, record)| Leaf { key: *key, hash: node::leaf(key, &node::value_hash(record)) }).collect();
+    assert!(
+        entries.first().is_none_or(own) && entries.last().is_none_or(own),
+        "entries belong to shard {shard}"
+    );
+    let leaves: Vec<Leaf> = entries
+        .iter()
+        .map(|(key, record)| Leaf { key: *key, hash: node::leaf(key, &node::value_hash(record)) })
+        .collect();
     let mut update = Update { reader, version, nodes: Vec::new(), stale: Vec::new() };
     let root = ShardRoot(update.put(previous.0, 1, &leaves));
     ShardUpdate { shard, root, nodes: update.nodes, values: entries, stale: update.stale }

@@ -45,6 +45,8 @@ mod ordering;
 mod outcome;
 mod solo;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use application::{Application, BlockError, Executed, Timings, Tip};
 pub use config::Config;

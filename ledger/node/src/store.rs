@@ -214,4 +214,13 @@ impl Store {
 }
 
 #[cfg(test)]
+impl Store {
+    /// Damages the store: the state tree's nodes are gone.
+    pub(crate) fn lose_nodes(&self) {
+        let nodes = self.column(Column::Nodes);
+        self.db.delete_range_cf(nodes, [0u8; 1].as_slice(), [255u8; 64].as_slice()).expect("deletes");
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -122,7 +122,7 @@ fn read(text: &str) -> Result<(Value, Value), Finding> {
     }
 }
 
-fn source(pass: &Value, credential: &VerifiedCredential, issuer: Did) -> Result<(Source, Digest), Finding> {
+pub(super) fn source(pass: &Value, credential: &VerifiedCredential, issuer: Did) -> Result<(Source, Digest), Finding> {
     let missing = |what: &str| Finding::new(Reason::BadEncoding, format!("a pass has {what}"));
     let mut named = credential.types().iter().filter_map(|name| read_type_name(name));
     let (Some((credential_type, schema)), None) = (named.next(), named.next()) else {

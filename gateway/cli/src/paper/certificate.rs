@@ -97,7 +97,7 @@ impl Language {
 /// One line of what a certificate says.
 #[derive(Clone)]
 pub struct Field {
-    /// What it is, for example `Name · 姓名 · Nome`.
+    /// What it is, for example `Name · 姓名 · Nome`; the part before the first ` · ` stands out.
     pub label: String,
     /// What the issuer says. Personal, therefore this type prints nothing.
     pub value: String,
@@ -110,7 +110,7 @@ pub struct Certificate {
     pub title: String,
     /// Below it, for example the title in other languages.
     pub subtitle: String,
-    /// The agency's name.
+    /// The agency's name; the part before the first ` · ` stands out.
     pub issuer: String,
     /// The day of issue.
     pub issued_on: Date,
@@ -130,7 +130,7 @@ pub struct Certificate {
 const CHARACTERS: usize = 8_000;
 
 /// Prints a certificate: PDF/A-2a and PDF/UA-1, one A4 page, fonts embedded as subsets, the code at least
-/// 45 mm wide and each of its modules at least half a millimetre. The same certificate gives the same bytes.
+/// 45 mm wide and each of its modules at least 0.6 mm. The same certificate gives the same bytes.
 ///
 /// # Errors
 /// As [`qr_svg`](super::qr_svg) for the code; [`PaperError::NoGlyph`]; [`PaperError::PageFull`];

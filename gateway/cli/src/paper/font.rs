@@ -69,6 +69,8 @@ pub(super) struct Run<'t> {
     pub(super) text: &'t str,
     pub(super) glyphs: Vec<KrillaGlyph>,
     pub(super) width: f32,
+    /// Whether the style is bold and the font is not.
+    pub(super) embolden: bool,
 }
 
 impl Fonts {
@@ -95,7 +97,7 @@ impl Fonts {
     }
 
     /// Cuts a line into runs: the style's own font where it has the character, else Chinese, else the plain
-    /// one. `tracking` ems are added after each character.
+    /// one.
     ///
     /// # Errors
     /// [`PaperError::NoGlyph`] with the part of the certificate.
@@ -103,7 +105,6 @@ impl Fonts {
         &self,
         text: &'t str,
         style: Style,
-        tracking: f32,
         place: &'static str,
     ) -> Result<Vec<Run<'t>>, PaperError> {
         let latin = match style {
@@ -124,13 +125,14 @@ impl Fonts {
             let end = at + character.len_utf8();
             if runs.last().is_none_or(|(used, ..)| *used != index) {
                 let font = faces.get(index).expect("there because the meters are of the faces").font.clone();
-                runs.push((index, at, Run { font, text: "", glyphs: Vec::new(), width: 0.0 }));
+                let embolden = style == Style::Bold && index > 0;
+                runs.push((index, at, Run { font, text: "", glyphs: Vec::new(), width: 0.0, embolden }));
             }
             let (_, start, run) = runs.last_mut().expect("there because one was just pushed");
             run.text = text.get(*start..end).expect("on boundaries because both come from char_indices");
             let range = at - *start..end - *start;
-            run.glyphs.push(KrillaGlyph::new(glyph, advance + tracking, 0.0, 0.0, 0.0, range, None));
-            run.width += advance + tracking;
+            run.glyphs.push(KrillaGlyph::new(glyph, advance, 0.0, 0.0, 0.0, range, None));
+            run.width += advance;
         }
         Ok(runs.into_iter().map(|(_, _, run)| run).collect())
     }
@@ -139,18 +141,13 @@ impl Fonts {
     ///
     /// # Errors
     /// As [`Fonts::runs`].
-    pub(super) fn width(
-        &self,
-        text: &str,
-        style: Style,
-        tracking: f32,
-        place: &'static str,
-    ) -> Result<f32, PaperError> {
-        Ok(self.runs(text, style, tracking, place)?.iter().map(|run| run.width).sum())
+    pub(super) fn width(&self, text: &str, style: Style, place: &'static str) -> Result<f32, PaperError> {
+        Ok(self.runs(text, style, place)?.iter().map(|run| run.width).sum())
     }
 
     /// Breaks a text into lines of at most `width` ems: at spaces, around Chinese characters (no closing
-    /// mark begins a line, no opening one ends it), and inside a word only if it alone is too long.
+    /// mark begins a line, no opening one ends it), and inside a word only if it alone is too long. An empty
+    /// text has no lines.
     ///
     /// # Errors
     /// As [`Fonts::runs`].
@@ -161,7 +158,10 @@ impl Fonts {
         width: f32,
         place: &'static str,
     ) -> Result<Vec<&'t str>, PaperError> {
-        let advances = self.runs(text, style, 0.0, place)?;
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        let advances = self.runs(text, style, place)?;
         let mut advances = advances.iter().flat_map(|run| run.glyphs.iter().map(|glyph| glyph.x_advance));
         let mut lines = Vec::new();
         let (mut start, mut used, mut chance, mut before) = (0, 0.0, None, None);

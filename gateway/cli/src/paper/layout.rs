@@ -6,7 +6,7 @@ use krilla::tagging::{Identifier, Node, TableHeaderScope, Tag, TagGroup, TagKind
 
 use super::code::{Modules, QUIET};
 use super::font::{Fonts, Style};
-use super::page::{HEIGHT, Ink, Look, MM, Sheet, WIDTH, count};
+use super::page::{Block, HEIGHT, Ink, Look, MM, Sheet, WIDTH, count};
 use super::{Certificate, Field, Language, PaperError};
 
 const MARGIN: f32 = 20.0 * MM;
@@ -15,28 +15,32 @@ const COLUMN: f32 = RIGHT - MARGIN;
 
 /// The least side of a printed code, without its quiet zone.
 const CODE: f32 = 45.0 * MM;
-/// The least side of one module: three pixels of a scan at 150 dots an inch, which every camera resolves.
+/// The least side of one module: three and a half pixels of a scan at 150 dots an inch.
 const MODULE: f32 = 0.6 * MM;
 
-const TITLE: Look = Look { style: Style::Serif, size: 25.0, ink: Ink::Deep, tracking: 0.0 };
-const SUBTITLE: Look = Look { style: Style::Sans, size: 11.5, ink: Ink::Deep, tracking: 0.02 };
-const ISSUER: Look = Look { style: Style::Bold, size: 9.0, ink: Ink::Black, tracking: 0.02 };
-const LABEL: Look = Look { style: Style::Sans, size: 7.8, ink: Ink::Grey, tracking: 0.0 };
-const VALUE: Look = Look { style: Style::Sans, size: 11.0, ink: Ink::Black, tracking: 0.0 };
-const HEADING: Look = Look { style: Style::Bold, size: 7.6, ink: Ink::Deep, tracking: 0.0 };
-const SMALL: Look = Look { style: Style::Sans, size: 7.2, ink: Ink::Grey, tracking: 0.0 };
+const ISSUER: Look = Look { style: Style::Bold, size: 9.5, ink: Ink::Black };
+const TITLE: Look = Look { style: Style::Serif, size: 26.0, ink: Ink::Deep };
+const SUBTITLE: Look = Look { style: Style::Sans, size: 11.5, ink: Ink::Deep };
+const LABEL: Look = Look { style: Style::Sans, size: 8.2, ink: Ink::Black };
+const VALUE: Look = Look { style: Style::Sans, size: 11.0, ink: Ink::Black };
+const HEADING: Look = Look { style: Style::Bold, size: 7.6, ink: Ink::Deep };
+const SMALL: Look = Look { style: Style::Sans, size: 7.2, ink: Ink::Grey };
 
-const TITLE_LEADING: f32 = 31.0;
-const LABEL_LEADING: f32 = 10.5;
+const TITLE_LEADING: f32 = 32.0;
 const VALUE_LEADING: f32 = 15.0;
+const LABEL_LEADING: f32 = 11.0;
 const SMALL_LEADING: f32 = 10.4;
-/// From the first baseline of a row to the rule above it.
-const ROW_ABOVE: f32 = 16.5;
-/// From the last baseline of a row to the rule below it.
-const ROW_BELOW: f32 = 8.5;
-const LABELS: f32 = 160.0;
+const LABELS: f32 = 164.0;
 const GAP: f32 = 16.0;
+/// Above and below the text of a row.
+const ROW: f32 = 7.5;
+/// The part of a line's size by which its letters stand above the baseline.
+const RISE: f32 = 0.73;
 
+/// Between the main language of a label and the others.
+const OTHERS: &str = " · ";
+/// Below the date.
+const DATE: &str = "Date of issue · 簽發日期 · Data de emissão";
 /// What a screen reader says in place of the code.
 const CODE_TEXT: &str = "QR code with the signed certificate, for a verifier's scanner";
 
@@ -111,47 +115,72 @@ struct Layout<'s, 'f> {
 impl Layout<'_, '_> {
     /// Band, issuer and date, title, subtitle, double rule. Returns where the table begins.
     fn head(&mut self, certificate: &Certificate) -> Result<f32, PaperError> {
-        self.sheet.guilloche(MARGIN, RIGHT, 48.0, 9.0);
+        self.sheet.guilloche(MARGIN, RIGHT, 50.0, 10.0);
+        let fonts = self.sheet.fonts;
         let day = certificate.issued_on.to_string();
-        let day_width = self.sheet.fonts.width(&day, ISSUER.style, ISSUER.tracking, "date")? * ISSUER.size;
-        let room = COLUMN - day_width - GAP;
-        let (issuer, bottom) =
-            self.sheet.block(&certificate.issuer, (MARGIN, 88.0), (room, 13.0), ISSUER, self.language, "issuer")?;
-        let day = self.sheet.line(&day, (RIGHT - day_width, 88.0), ISSUER, self.language, "date")?;
-        let at = (MARGIN, bottom + 42.0);
-        let (title, bottom) =
-            self.sheet.block(&certificate.title, at, (COLUMN, TITLE_LEADING), TITLE, self.language, "title")?;
-        let at = (MARGIN, bottom + 21.0);
-        let (subtitle, bottom) =
-            self.sheet.block(&certificate.subtitle, at, (COLUMN, 16.0), SUBTITLE, self.language, "subtitle")?;
-        self.sheet.rule(MARGIN, RIGHT, bottom + 15.0, 1.4, Ink::Deep);
-        self.sheet.rule(MARGIN, RIGHT, bottom + 18.0, 0.4, Ink::Deep);
+        let day_left = RIGHT - fonts.width(&day, ISSUER.style, "date")? * ISSUER.size;
+        let caption_left = RIGHT - fonts.width(DATE, SMALL.style, "date")? * SMALL.size;
+        let room = caption_left.min(day_left) - GAP - MARGIN;
+        let (name, others) = certificate.issuer.split_once(OTHERS).unwrap_or((&certificate.issuer, ""));
+        let text = Block { room, leading: 12.5, look: ISSUER, place: "issuer" };
+        let (mut issuer, end) = self.block(name, (MARGIN, 92.0), text)?;
+        let text = Block { room, leading: SMALL_LEADING, look: SMALL, place: "issuer" };
+        let (lines, end) = self.block(others, (MARGIN, end + 11.5), text)?;
+        issuer.extend(lines);
+        let day = self.sheet.line(&day, (day_left, 92.0), ISSUER, self.language, "date")?;
+        let caption = self.sheet.line(DATE, (caption_left, 103.5), SMALL, self.language, "date")?;
+        let text = Block { room: COLUMN, leading: TITLE_LEADING, look: TITLE, place: "title" };
+        let (title, end) = self.block(&certificate.title, (MARGIN, end + 44.0), text)?;
+        let text = Block { room: COLUMN, leading: 16.0, look: SUBTITLE, place: "subtitle" };
+        let (subtitle, end) = self.block(&certificate.subtitle, (MARGIN, end + 21.0), text)?;
+        self.sheet.rule(MARGIN, RIGHT, end + 16.0, 1.4, Ink::Deep);
+        self.sheet.rule(MARGIN, RIGHT, end + 19.0, 0.4, Ink::Deep);
         let heading = Tag::Hn(NonZeroU16::MIN, Some(certificate.title.clone()));
         self.tree.push(group(heading, title));
         self.tree.push(group(Tag::P, subtitle));
         self.tree.push(group(Tag::P, issuer));
-        self.tree.push(group(Tag::P, vec![day]));
-        Ok(bottom + 18.0)
+        self.tree.push(group(Tag::P, vec![caption, day]));
+        Ok(end + 19.0)
     }
 
-    /// The fields as a table, a hairline below each. Returns the lower edge.
+    /// The fields as a table, a hairline below each, label and value centred on one line. Returns the
+    /// lower edge.
     fn table(&mut self, fields: &[Field], top: f32) -> Result<f32, PaperError> {
         let mut table = TagGroup::new(Tag::Table);
         let mut y = top;
         for field in fields {
-            let at = (MARGIN, y + ROW_ABOVE);
-            let room = (LABELS, LABEL_LEADING);
-            let (label, label_end) = self.sheet.block(&field.label, at, room, LABEL, self.language, "label")?;
-            let at = (MARGIN + LABELS + GAP, y + ROW_ABOVE);
-            let room = (COLUMN - LABELS - GAP, VALUE_LEADING);
-            let (value, value_end) = self.sheet.block(&field.value, at, room, VALUE, self.language, "value")?;
-            y = label_end.max(value_end) + ROW_BELOW;
+            let (main, others) = field.label.split_once(OTHERS).unwrap_or((&field.label, ""));
+            let name = Block { room: LABELS, leading: LABEL_LEADING, look: LABEL, place: "label" };
+            let also = Block { room: LABELS, leading: SMALL_LEADING, look: SMALL, place: "label" };
+            let says = Block { room: COLUMN - LABELS - GAP, leading: VALUE_LEADING, look: VALUE, place: "value" };
+            let (name_height, also_height) = (self.height(main, name)?, self.height(others, also)?);
+            let (label_height, value_height) = (name_height + also_height, self.height(&field.value, says)?);
+            let height = label_height.max(value_height) + 2.0 * ROW;
+            let first = |inner: f32, block: Block| {
+                y + (height - inner) / 2.0 + (block.leading + block.look.size * RISE) / 2.0
+            };
+            let (mut label, _) = self.block(main, (MARGIN, first(label_height, name)), name)?;
+            let below = first(label_height, also) + name_height;
+            label.extend(self.block(others, (MARGIN, below), also)?.0);
+            let (value, _) = self.block(&field.value, (MARGIN + LABELS + GAP, first(value_height, says)), says)?;
+            y += height;
             self.sheet.rule(MARGIN, RIGHT, y, 0.5, Ink::Pale);
             let cells = [group(Tag::TH(TableHeaderScope::Row), label), group(Tag::TD, value)];
             table.push(TagGroup::with_children(Tag::TR, cells.into_iter().map(Node::from).collect()));
         }
         self.tree.push(table);
         Ok(y)
+    }
+
+    /// The height of a text, in whole lines.
+    fn height(&self, text: &str, block: Block) -> Result<f32, PaperError> {
+        let lines = self.sheet.fonts.wrap(text, block.look.style, block.room / block.look.size, block.place)?;
+        Ok(count(lines.len()) * block.leading)
+    }
+
+    /// Draws a text in lines, the first baseline at `y`. Returns what was drawn and the last baseline.
+    fn block(&mut self, text: &str, (x, y): (f32, f32), block: Block) -> Result<(Vec<Identifier>, f32), PaperError> {
+        self.sheet.block(text, (x, y), block, self.language)
     }
 
     /// The code on the left, the instructions beside it.
@@ -164,8 +193,9 @@ impl Layout<'_, '_> {
         for language in &proof.instructions {
             let (tag, at) = (language.tag(), (proof.left, y));
             let heading = self.sheet.line(language.heading(), at, HEADING, tag, "instructions")?;
-            let (at, room) = ((proof.left, y + SMALL_LEADING), (RIGHT - proof.left, SMALL_LEADING));
-            let (text, end) = self.sheet.block(language.instruction(), at, room, SMALL, tag, "instructions")?;
+            let room = RIGHT - proof.left;
+            let block = Block { room, leading: SMALL_LEADING, look: SMALL, place: "instructions" };
+            let (text, end) = self.sheet.block(language.instruction(), (proof.left, y + SMALL_LEADING), block, tag)?;
             y = end + SMALL_LEADING + Proof::SPACING;
             let level = NonZeroU16::MIN.saturating_add(1);
             self.tree.push(group(Tag::Hn(level, Some(language.heading().into())), vec![heading]));
@@ -180,8 +210,8 @@ impl Layout<'_, '_> {
         self.sheet.rule(MARGIN, RIGHT, top, 1.4, Ink::Deep);
         let mut y = top + 2.0;
         for text in footer {
-            let (at, room) = ((MARGIN, y + SMALL_LEADING), (COLUMN, SMALL_LEADING));
-            let (lines, end) = self.sheet.block(text, at, room, SMALL, self.language, "small print")?;
+            let block = Block { room: COLUMN, leading: SMALL_LEADING, look: SMALL, place: "small print" };
+            let (lines, end) = self.block(text, (MARGIN, y + SMALL_LEADING), block)?;
             y = end;
             self.tree.push(group(Tag::P, lines));
         }

@@ -57,8 +57,18 @@ pub(super) struct Look {
     pub(super) style: Style,
     pub(super) size: f32,
     pub(super) ink: Ink,
-    /// Ems added after each character.
-    pub(super) tracking: f32,
+}
+
+/// How a text of several lines is set.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    /// Width of the longest line.
+    pub(super) room: f32,
+    /// From baseline to baseline.
+    pub(super) leading: f32,
+    pub(super) look: Look,
+    /// The part of the certificate, for errors.
+    pub(super) place: &'static str,
 }
 
 /// The page being drawn.
@@ -77,12 +87,14 @@ impl Sheet<'_, '_> {
         language: &str,
         place: &'static str,
     ) -> Result<Identifier, PaperError> {
-        let runs = self.fonts.runs(text, look.style, look.tracking, place)?;
+        let runs = self.fonts.runs(text, look.style, place)?;
         let identifier = self.surface.start_tagged(ContentTag::Span(SpanTag::empty().with_lang(Some(language))));
-        self.surface.set_stroke(None);
         self.surface.set_fill(Some(fill(look.ink.paint())));
         let mut x = x;
         for run in runs {
+            // The Chinese font has one weight; a thin outline in the same ink makes a bold one of it.
+            let outline = Stroke { paint: look.ink.paint(), width: look.size * 0.028, ..Stroke::default() };
+            self.surface.set_stroke(run.embolden.then_some(outline));
             let advance = run.width * look.size;
             self.surface.draw_glyphs(Point::from_xy(x, y), &run.glyphs, run.font, run.text, look.size, false);
             x += advance;
@@ -91,19 +103,17 @@ impl Sheet<'_, '_> {
         Ok(identifier)
     }
 
-    /// Draws a text in lines of at most `width`, `leading` apart; the first baseline is at `y`. Returns
-    /// what was drawn and the last baseline.
+    /// Draws a text in lines, the first baseline at `y`. Returns what was drawn and the last baseline; an
+    /// empty text draws nothing and ends where it began.
     pub(super) fn block(
         &mut self,
         text: &str,
         (x, y): (f32, f32),
-        (width, leading): (f32, f32),
-        look: Look,
+        Block { room, leading, look, place }: Block,
         language: &str,
-        place: &'static str,
     ) -> Result<(Vec<Identifier>, f32), PaperError> {
         let (mut drawn, mut baseline) = (Vec::new(), y);
-        for (index, line) in self.fonts.wrap(text, look.style, width / look.size, place)?.into_iter().enumerate() {
+        for (index, line) in self.fonts.wrap(text, look.style, room / look.size, place)?.into_iter().enumerate() {
             if index > 0 {
                 baseline += leading;
             }

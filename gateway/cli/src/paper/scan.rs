@@ -18,8 +18,8 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, Limits, Luma};
 
 use super::PaperError;
-use finder::{Corner, corners};
-use grid::{Modules, sample};
+use finder::corners;
+use grid::Modules;
 use picture::Picture;
 
 mod finder;
@@ -34,8 +34,14 @@ const SIDE: u32 = 6_000;
 const PIXELS: u64 = 24_000_000;
 /// Memory for unpacking: sixteen-bit colour with transparency, and some room.
 const MEMORY: u64 = 256 << 20;
-/// Corners tried in one pass: a picture full of finder patterns costs no more than this.
-const ATTEMPTS: usize = 400;
+/// Corners measured in one pass: a picture full of finder patterns costs no more than this.
+const CORNERS: usize = 1_000;
+/// Guesses, of a corner and a number of modules, read in one pass.
+const GUESSES: usize = 100;
+/// Of those, guesses read although their timing patterns speak against them.
+const WEAK_GUESSES: usize = 12;
+/// The share of right timing modules below which a guess is weak: chance gets half of them right.
+const STRONG: f64 = 0.75;
 
 /// Every text found in a PNG picture, without repetitions, in the order of detection.
 ///
@@ -80,14 +86,20 @@ struct Found {
 
 fn read(picture: &Picture) -> Found {
     let corners = corners(picture);
+    let sizes = |corner| grid::sizes(picture, corner).into_iter().map(move |(timing, size)| (timing, size, corner));
+    let mut guesses: Vec<_> = corners.iter().take(CORNERS).flat_map(sizes).collect();
+    // Stable, so that among equals the better shaped corner stays first.
+    guesses.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));
     let mut found = Found { texts: Vec::new(), corners: !corners.is_empty() };
+    let (strong, weak): (Vec<_>, Vec<_>) = guesses.into_iter().partition(|(timing, ..)| *timing >= STRONG);
     let mut used = Vec::new();
-    for corner in corners.iter().take(ATTEMPTS) {
-        // A finder pattern belongs to one code.
-        if corner.finders().iter().any(|finder| used.contains(finder)) {
+    for (timing, size, corner) in strong.into_iter().take(GUESSES).chain(weak.into_iter().take(WEAK_GUESSES)) {
+        // A finder belongs to one code; weak guesses are for pictures in which nothing else is.
+        let idle = timing < STRONG && !found.texts.is_empty();
+        if idle || corner.finders().iter().any(|finder| used.contains(finder)) {
             continue;
         }
-        let Some(text) = decode_corner(picture, corner) else { continue };
+        let Some(text) = decode(&grid::read(picture, corner, size)) else { continue };
         used.extend(corner.finders());
         if !found.texts.contains(&text) {
             found.texts.push(text);
@@ -96,14 +108,10 @@ fn read(picture: &Picture) -> Found {
     found
 }
 
-fn decode_corner(picture: &Picture, corner: &Corner) -> Option<String> {
-    sample(picture, corner).iter().find_map(decode)
-}
-
 /// Corrects and decodes modules. Nothing is shared with the closure, so a panic leaves nothing half-done.
 fn decode(modules: &Modules) -> Option<String> {
     let grid = rqrr::SimpleGrid::from_func(modules.size, |x, y| modules.is_dark(x, y));
-    let r = catch_unwind(AssertUnwindSafe(|| rqrr::Grid::new(grid).decode())).ok()?; eprintln!("{:?}", r.as_ref().err()); let text = r.ok()?.1;
+    let text = catch_unwind(AssertUnwindSafe(|| rqrr::Grid::new(grid).decode())).ok()?.ok()?.1;
     (!text.is_empty()).then_some(text)
 }
 

@@ -176,6 +176,53 @@ fn a_printed_certificate_reads_back() {
     }
 }
 
+/// Looks at a picture slantwise: the far edge shrinks to `far` of the near one, and the paper bends.
+fn slanted(picture: &GrayImage, far: f64, bend: f64) -> GrayImage {
+    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+    GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+        let depth = far + (1.0 - far) * y / height;
+        let across = (x - width / 2.0) / depth + width / 2.0;
+        let down = y / depth.sqrt() + bend * (across / width * std::f64::consts::PI).sin();
+        let inside = across >= 0.0 && down >= 0.0 && across < width && down < height;
+        if inside { *picture.get_pixel(across as u32, down as u32) } else { Luma([200]) }
+    })
+}
+
+#[test]
+fn a_photograph_reads_back() {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    for text in [ALPHANUMERIC, &long_text()] {
+        let page = picture(&rendered(&pdf(text), "200"));
+        let mut photo = imageops::blur(&slanted(&turned(&page, 12.0), 0.9, 12.0), 0.7);
+        // Grey paper under a lamp on the left, and the noise of a cheap camera.
+        let width = photo.width();
+        for (x, _, pixel) in photo.enumerate_pixels_mut() {
+            let light = 235 - 120 * x / width;
+            let noise = rng.next_u32() % 24;
+            pixel.0[0] = (u32::from(pixel.0[0]) * light / 255 + noise).min(255) as u8;
+        }
+        assert_eq!(scanned(&png_of(&photo)), [text]);
+    }
+}
+
+#[test]
+fn a_mirrored_code_reads_back() {
+    let code = picture(&qr_png(ALPHANUMERIC, 4).expect("draws"));
+    assert_eq!(scanned(&png_of(&imageops::flip_horizontal(&code))), [ALPHANUMERIC]);
+}
+
+#[test]
+fn a_wall_of_finder_patterns_ends() {
+    // The worst picture: thousands of patterns, every three of them a possible code.
+    let pattern = |x: u32, y: u32| {
+        let ring = x.abs_diff(3).max(y.abs_diff(3));
+        if ring == 2 || ring > 3 { 255 } else { 0 }
+    };
+    let wall = GrayImage::from_fn(2_000, 2_000, |x, y| Luma([pattern(x % 9, y % 9)]));
+    assert!(matches!(scan_png(&png_of(&wall)), Err(PaperError::Unreadable(_))));
+}
+
 #[test]
 fn a_certificate_is_one_page_that_says_everything() {
     let bytes = pdf(ALPHANUMERIC);
@@ -209,7 +256,7 @@ fn metadata_holds_no_claim() {
     let about = String::from_utf8(poppler("pdfinfo", &["-meta", "-"], &bytes)).expect("UTF-8")
         + &String::from_utf8(poppler("pdfinfo", &["-"], &bytes)).expect("UTF-8");
     assert!(about.contains("Health Test Certificate") && about.contains("<pdfaid:part>2</pdfaid:part>"), "{about}");
-    for field in certificate(ALPHANUMERIC).fields {
+    for field in certificate(ALPHANUMERIC).fields.iter().filter(|field| field.value.len() > 2) {
         assert!(!about.contains(&field.value));
     }
 }
@@ -269,12 +316,9 @@ fn several_codes_and_transparent_grounds_are_read() {
 fn a_damaged_code_is_unreadable() {
     let mut page = picture(&rendered(&pdf(&long_text()), "150"));
     let (width, height) = page.dimensions();
-    // The finder patterns stay, every third row between them goes.
-    for y in (height / 2 + 60..height - 60).step_by(3) {
-        for x in 0..width / 2 {
-            page.put_pixel(x, y, Luma([255]));
-        }
-    }
+    // The finder patterns stay, the middle third is torn out.
+    let torn = GrayImage::from_pixel(width / 2, 130, Luma([255]));
+    imageops::replace(&mut page, &torn, 0, i64::from(height) - 500);
     let blank = GrayImage::from_pixel(300, 300, Luma([255]));
     for unreadable in [png_of(&page), png_of(&blank), png_of(&GrayImage::new(1, 1))] {
         let refused = scan_png(&unreadable).expect_err("unreadable");
@@ -325,9 +369,9 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn noise_never_panics() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let whole = picture(&qr_png(&long_text(), 3).expect("draws"));
-    for round in 0..40 {
+    for round in 0..12 {
         let mut noisy = whole.clone();
-        for _ in 0..round * 200 {
+        for _ in 0..round * 600 {
             let (x, y) = (rng.next_u32() % noisy.width(), rng.next_u32() % noisy.height());
             noisy.put_pixel(x, y, Luma([if rng.next_u32() & 1 == 0 { 0 } else { 255 }]));
         }

@@ -43,6 +43,10 @@ fn setting(vault: &Vault, name: &str) -> RowId {
     vault.index(Column::Settings, &[b"status", name.as_bytes()])
 }
 
+fn epoch_row(vault: &Vault, epoch: u64) -> RowId {
+    vault.index(Column::Settings, &[b"status token", &epoch.to_be_bytes()])
+}
+
 impl Statuses {
     /// The list as the vault has it, or a fresh one, and its token as it was served last.
     ///
@@ -78,6 +82,14 @@ impl Statuses {
     /// The token to serve; empty before the first is published.
     pub(crate) fn token(&self) -> Arc<str> {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The token of an earlier epoch, for recomputing what was decided on it.
+    ///
+    /// # Errors
+    /// The vault's.
+    pub(crate) fn token_at(&self, epoch: u64) -> Result<Option<String>, AgencyError> {
+        Ok(self.vault.get(TEXTS, &epoch_row(&self.vault, epoch))?)
     }
 
     /// Where a credential with this index finds its status.
@@ -143,8 +155,11 @@ impl Statuses {
         *published = epoch;
         self.writer.commit(Operation::Status(head)).await?;
         tokio::task::block_in_place(|| {
-            let id = setting(&self.vault, "token");
-            self.vault.write(|change| change.put(TEXTS, &id, &token))
+            let (latest, own) = (setting(&self.vault, "token"), epoch_row(&self.vault, epoch));
+            self.vault.write(|change| {
+                change.put(TEXTS, &latest, &token)?;
+                change.put(TEXTS, &own, &token)
+            })
         })?;
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = token.into();
         Ok(epoch)

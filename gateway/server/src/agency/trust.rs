@@ -99,6 +99,20 @@ impl Trust {
     }
 }
 
+impl Trust {
+    /// Takes a bundle that somebody brought, as when the ledger cannot be reached; gives what it is as of.
+    ///
+    /// # Errors
+    /// [`TrustError::Bundle`] if it does not continue the current view or does not hold; the view stays.
+    pub(crate) async fn import(&self, bundle: TrustBundle) -> Result<Moment, TrustError> {
+        let _refreshing = self.tokens.lock().await; // one change of view at a time
+        let (head, facts) = bundle.verify(&self.view().head)?;
+        let as_of = facts.as_of;
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View { head, facts, bundle });
+        Ok(as_of)
+    }
+}
+
 /// Adds the status lists that the bundle's own records name, and verifies the whole.
 async fn complete(
     mut bundle: TrustBundle,

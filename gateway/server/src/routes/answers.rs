@@ -7,7 +7,7 @@ use axum::response::Response;
 use credential::Reason;
 use ledger_node::client::ClientError;
 
-use crate::agency::AgencyError;
+use crate::agency::{AgencyError, TrustError};
 use crate::problem::Problem;
 
 impl From<AgencyError> for Problem {
@@ -23,6 +23,7 @@ impl From<AgencyError> for Problem {
             }
             AgencyError::Finding(finding) => Self::refused(finding.code.code(), detail),
             AgencyError::Ledger(ClientError::Refused { .. }) => Self::conflict("LEDGER_REFUSED", detail),
+            AgencyError::Trust(TrustError::Bundle(error)) => Self::conflict(error.code(), detail),
             AgencyError::Ledger(_) | AgencyError::Trust(_) => {
                 tracing::warn!(%error, "the ledger or a status list did not answer");
                 Self::new(StatusCode::BAD_GATEWAY, "LEDGER", "the ledger or a status list cannot be had now")

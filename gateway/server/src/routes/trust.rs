@@ -1,9 +1,11 @@
 //! Who this agency is, what it believes, and what it has done.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use ledger_chain::bundle::{TrustBundle};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,6 +34,18 @@ pub(super) async fn bundle(State(app): State<App>, Query(query): Query<From>) ->
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bundle.to_bytes()).into_response())
 }
 
+pub(super) async fn import_bundle(
+    State(app): State<App>,
+    operator: Operator<MayAdminister>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let bundle = TrustBundle::from_bytes(&body)?;
+    let as_of = app.agency.import_bundle(bundle).await?;
+    let agency = app.agency.clone();
+    run(move || agency.note(operator.name(), "trust.import", Vec::new(), "done")).await?;
+    Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
+}
+
 pub(super) async fn refresh(
     State(app): State<App>,
     operator: Operator<MayAdminister>,
@@ -42,12 +56,23 @@ pub(super) async fn refresh(
     Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
 }
 
-pub(super) async fn status_list(State(app): State<App>) -> Result<Response, Problem> {
-    let token = app
-        .agency
-        .status_token()
-        .ok_or_else(|| Problem::not_found("the status list is not published yet"))?;
-    Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token.to_string()).into_response())
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Epoch {
+    epoch: Option<u64>,
+}
+
+/// The list as it is, or as it was at an epoch: what was decided on it can be recomputed.
+pub(super) async fn status_list(
+    State(app): State<App>,
+    Query(query): Query<Epoch>,
+) -> Result<Response, Problem> {
+    let token = match query.epoch {
+        None => app.agency.status_token().map(|token| token.to_string()),
+        Some(epoch) => Some(run(move || app.agency.status_token_at(epoch)).await?),
+    };
+    let token = token.ok_or_else(|| Problem::not_found("the status list is not published yet"))?;
+    Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token).into_response())
 }
 
 #[derive(Deserialize)]

@@ -116,7 +116,8 @@ impl World {
     /// Verifies with the key that `signer` names, as a node does, and executes.
     fn submit(&mut self, signed: SignedTransaction, signer: did_registry::PublicKey) -> Result<(), Refusal> {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let verified = VerifiedTransaction::verify_all(&self.ledger, vec![(signed, signer)], &mut rng).remove(0)?;
+        let verified =
+            VerifiedTransaction::verify_all(&self.ledger, vec![(signed, signer)], &mut rng).remove(0)?;
         let mut overlay = Overlay { base: &self.committed, changes: self.pending.clone() };
         let outcome = execute(&mut overlay, &verified, self.at);
         if outcome.is_err() {
@@ -214,7 +215,10 @@ fn execution_is_deterministic() {
         for n in 0..20 {
             world.send(usize::from(n) % 5, batch(n)).unwrap();
             if n % 3 == 0 {
-                refused(world.send(ANYBODY, Operation::Anchor(AnchorOperation::Withdraw { root: root(99) })), "MISSING");
+                refused(
+                    world.send(ANYBODY, Operation::Anchor(AnchorOperation::Withdraw { root: root(99) })),
+                    "MISSING",
+                );
             }
             if n % 7 == 0 {
                 world.commit(1);
@@ -232,7 +236,9 @@ fn what_a_block_writes_its_later_transactions_read() {
     let newcomer = world.join();
     world.send(newcomer, batch(1)).unwrap();
     assert!(world.committed.0.keys().all(|key| key != &StateKey::Did(world.did(newcomer))));
-    world.send(ISSUER, Operation::Anchor(AnchorOperation::Sign { issuer: world.did(newcomer), root: root(1) })).unwrap();
+    world
+        .send(ISSUER, Operation::Anchor(AnchorOperation::Sign { issuer: world.did(newcomer), root: root(1) }))
+        .unwrap();
 }
 
 #[test]

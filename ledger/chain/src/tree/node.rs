@@ -53,7 +53,9 @@ pub(super) fn heap(places: &Places) -> [Place; 32] {
     let (inner, bottom) = heap.split_at_mut(16);
     bottom.copy_from_slice(places);
     for index in (1..16).rev() {
-        let below = |child: usize| inner.get(child).or_else(|| bottom.get(child - 16)).expect("below 32 because index is below 16");
+        let below = |child: usize| {
+            inner.get(child).or_else(|| bottom.get(child - 16)).expect("below 32 because index is below 16")
+        };
         let place = Place::above(below(2 * index), below(2 * index + 1));
         if let Some(slot) = inner.get_mut(index) {
             *slot = place;
@@ -84,14 +86,15 @@ pub(super) fn join(left: &Digest, right: &Digest) -> Digest {
 }
 
 fn hash(prefix: &[u8], left: &Digest, right: &Digest) -> Digest {
-    let hasher = Sha256::new().chain_update(prefix).chain_update(left.as_bytes()).chain_update(right.as_bytes());
+    let hasher =
+        Sha256::new().chain_update(prefix).chain_update(left.as_bytes()).chain_update(right.as_bytes());
     Digest::from_bytes(hasher.finalize().into())
 }
 
 /// Nibble `index` of a hash, counted from the first.
 pub(super) fn nibble(hash: &Digest, index: usize) -> usize {
     let byte = hash.as_bytes().get(index / 2).expect("a nibble of a hash because a tree is 64 nodes deep");
-    usize::from(if index % 2 == 0 { byte >> 4 } else { byte & 15 })
+    usize::from(if index.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
 }
 
 /// Key of the node that was written at `version` and holds the keys that begin with `depth` nibbles of `hash`:
@@ -101,7 +104,9 @@ pub(super) fn key(version: u64, depth: usize, hash: &Digest) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + depth.div_ceil(2));
     bytes.extend_from_slice(&version.to_be_bytes());
     bytes.push(u8::try_from(depth).expect("fits because a tree is 64 nodes deep"));
-    bytes.extend_from_slice(hash.as_bytes().get(..depth / 2).expect("a prefix because a tree is 64 nodes deep"));
+    bytes.extend_from_slice(
+        hash.as_bytes().get(..depth / 2).expect("a prefix because a tree is 64 nodes deep"),
+    );
     if depth % 2 == 1 {
         bytes.push(u8::try_from(nibble(hash, depth - 1) << 4).expect("fits because a nibble is below 16"));
     }

@@ -92,7 +92,11 @@ pub fn prove(
 }
 
 /// The place at the end of the key's path and the hashes beside the path, deepest first; `None` without a node.
-pub(super) fn descend(reader: &dyn TreeReader, key: &Digest, roots: &ShardRoots) -> Option<(Place, Vec<Digest>)> {
+pub(super) fn descend(
+    reader: &dyn TreeReader,
+    key: &Digest,
+    roots: &ShardRoots,
+) -> Option<(Place, Vec<Digest>)> {
     let (mut places, mut depth, mut siblings) = (roots.0, 0, Vec::new());
     loop {
         let heap = node::heap(&places);
@@ -153,7 +157,9 @@ impl RecordProof {
             return Err(ProofError::OtherRoot);
         }
         match &self.ending {
-            Ending::Record(record) => Record::read(&self.key, record).map(Some).map_err(ProofError::NotARecord),
+            Ending::Record(record) => {
+                Record::read(&self.key, record).map(Some).map_err(ProofError::NotARecord)
+            }
             Ending::Nothing | Ending::Other(..) => Ok(None),
         }
     }

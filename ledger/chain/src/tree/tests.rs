@@ -124,7 +124,8 @@ impl Oracle {
     fn siblings(&self, key: &Digest) -> Vec<Digest> {
         let tree = JellyfishMerkleTree::<_, Sha256>::new(self);
         let (_, proof) = tree.get_with_proof(KeyHash(*key.as_bytes()), 0).unwrap();
-        let (_, siblings): (Option<(Digest, Digest)>, Vec<Sibling>) = borsh::from_slice(&encode(&proof)).unwrap();
+        let (_, siblings): (Option<(Digest, Digest)>, Vec<Sibling>) =
+            borsh::from_slice(&encode(&proof)).unwrap();
         let hash = |sibling: &Sibling| match sibling {
             Sibling::Null => Place::Empty.hash(),
             Sibling::Internal(left, right) => node::join(left, right),
@@ -149,11 +150,17 @@ fn every_root_and_every_path_is_that_of_jmt() {
     for seed in 0..60 {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let size = [1, 2, 3, 17, 200][seed as usize % 5];
-        let keys = if seed % 2 == 0 { crowded(&mut rng, size) } else { (0..size).map(|_| random_digest(&mut rng)).collect() };
+        let keys = if seed % 2 == 0 {
+            crowded(&mut rng, size)
+        } else {
+            (0..size).map(|_| random_digest(&mut rng)).collect()
+        };
         let (mut store, mut roots, mut model) = (Store::default(), ShardRoots::EMPTY, BTreeMap::new());
         for version in 0..6 {
-            let picked: BTreeSet<Digest> = (0..size.div_ceil(2)).map(|_| keys[rng.gen_range(0..size)]).collect();
-            let entries: Vec<_> = picked.into_iter().map(|key| (key, vec![version as u8; rng.gen_range(0..90)])).collect();
+            let picked: BTreeSet<Digest> =
+                (0..size.div_ceil(2)).map(|_| keys[rng.gen_range(0..size)]).collect();
+            let entries: Vec<_> =
+                picked.into_iter().map(|key| (key, vec![version as u8; rng.gen_range(0..90)])).collect();
             roots = store.put(&roots, version, &entries);
             model.extend(entries);
             let (oracle, root) = Oracle::new(&model);
@@ -173,7 +180,12 @@ fn every_root_and_every_path_is_that_of_jmt() {
 #[test]
 fn entries_of_one_height_may_come_in_any_order() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
-    let mut entries: Vec<_> = crowded(&mut rng, 50).into_iter().collect::<BTreeSet<_>>().into_iter().map(|key| (key, vec![1])).collect();
+    let mut entries: Vec<_> = crowded(&mut rng, 50)
+        .into_iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|key| (key, vec![1]))
+        .collect();
     let forward = Store::default().put(&ShardRoots::EMPTY, 3, &entries);
     entries.reverse();
     assert_eq!(Store::default().put(&ShardRoots::EMPTY, 3, &entries), forward);
@@ -182,7 +194,13 @@ fn entries_of_one_height_may_come_in_any_order() {
 #[test]
 #[should_panic(expected = "entries belong to shard 3")]
 fn an_entry_of_another_shard_is_refused() {
-    update_shard(&Store::default(), 3, 0, ShardRoots::EMPTY.get(3), vec![(Digest::from_bytes([0x4f; 32]), &[])]);
+    update_shard(
+        &Store::default(),
+        3,
+        0,
+        ShardRoots::EMPTY.get(3),
+        vec![(Digest::from_bytes([0x4f; 32]), &[])],
+    );
 }
 
 #[test]

@@ -25,19 +25,14 @@ impl Modules {
     }
 }
 
-/// Sizes tried for one corner.
-const SIZES: usize = 3;
-
-/// The modules as they are read under the most likely sizes, the likeliest first.
-pub(super) fn sample(picture: &Picture, corner: &Corner) -> Vec<Modules> {
+/// Sizes a corner may have, each with the share of its timing modules that are as they should be.
+pub(super) fn sizes(picture: &Picture, corner: &Corner) -> Vec<(f64, usize)> {
     let Some(estimate) = estimate(picture, corner) else { return Vec::new() };
-    let mut sizes: Vec<(f64, usize)> = (1..=40)
+    (1..=40)
         .map(|version| 17 + 4 * version)
         .filter(|size| (count(*size) - estimate).abs() < 4.0 + estimate / 12.0)
         .map(|size| (timing(picture, &Sheet::flat(corner, size)), size))
-        .collect();
-    sizes.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    sizes.into_iter().take(SIZES).map(|(_, size)| read(picture, corner, size)).collect()
+        .collect()
 }
 
 /// The number of modules on a side: the finders' centres are n − 7 modules apart.
@@ -77,18 +72,21 @@ fn half(picture: &Picture, from: Point, (x, y): (f64, f64)) -> Option<f64> {
 /// The share of timing modules that alternate as they should (ISO/IEC 18004, 6.3.5).
 fn timing(picture: &Picture, sheet: &Sheet) -> f64 {
     let along = 8..sheet.size - 8;
-    let right = |x: usize, y: usize| (picture.darkness(sheet.at(count(x) + 0.5, count(y) + 0.5)) > 0.0) == ((x + y) % 2 == 0);
+    let right = |x: usize, y: usize| (picture.darkness(sheet.plane.map(Point { x: count(x) + 0.5, y: count(y) + 0.5 })) > 0.0) == ((x + y) % 2 == 0);
     let good = along.clone().map(|at| usize::from(right(at, 6)) + usize::from(right(6, at))).sum::<usize>();
     count(good) / count(2 * along.len())
 }
 
-fn read(picture: &Picture, corner: &Corner, size: usize) -> Modules {
+/// Reads the modules of a corner under one size.
+pub(super) fn read(picture: &Picture, corner: &Corner, size: usize) -> Modules {
     let sheet = Sheet::fitted(picture, corner, size);
     // Five points a module: more than a centre, less than its blurred edges.
     const POINTS: [(f64, f64); 5] = [(0.5, 0.5), (0.3, 0.5), (0.7, 0.5), (0.5, 0.3), (0.5, 0.7)];
     let dark = |index: usize| {
-        let (x, y) = (count(index % size), count(index / size));
-        POINTS.iter().map(|(dx, dy)| picture.darkness(sheet.at(x + dx, y + dy))).sum::<f64>() > 0.0
+        let corner = Point { x: count(index % size), y: count(index / size) };
+        let (right, down) = sheet.offset(corner.plus(0.5, 0.5));
+        let point = |(x, y): &(f64, f64)| sheet.plane.map(corner.plus(*x, *y)).plus(right, down);
+        POINTS.iter().map(|at| picture.darkness(point(at))).sum::<f64>() > 0.0
     };
     Modules { size, dark: (0..size * size).map(dark).collect() }
 }
@@ -119,8 +117,7 @@ impl Sheet {
         let (near, far, last) = (3.5, count(size) - 3.5, count(size) - 6.5);
         let places = alignment_places(size);
         // The last alignment pattern is where perspective shows most: look further and further away.
-        eprintln!("size {size} timing {:.2}", timing(picture,&sheet));
-    let found = [1.5, 4.0, 8.0].into_iter().find_map(|reach| sheet.search(picture, Point { x: last, y: last }, reach));
+        let found = [1.5, 4.0, 8.0].into_iter().find_map(|reach| sheet.search(picture, Point { x: last, y: last }, reach));
         if let (Some(found), false) = (found, places.is_empty()) {
             let on_code = [(near, near), (far, near), (last, last), (near, far)].map(|(x, y)| Point { x, y });
             sheet.plane = Perspective::between(on_code, [start, top, found, left]);
@@ -131,23 +128,22 @@ impl Sheet {
             Some((place, found.from(sheet.plane.map(place))))
         });
         let offsets = corners.into_iter().chain(marks).collect();
-        sheet.offsets = offsets; eprintln!("marks {} of {} found {:?}", sheet.offsets.len()-3, alignment_places(size).len(), sheet.offsets.iter().map(|o| (o.1.0*10.0).round()/10.0).collect::<Vec<_>>());
+        sheet.offsets = offsets;
         sheet
     }
 
-    /// A place in the picture. Offsets weigh by the inverse square of their distance.
-    fn at(&self, x: f64, y: f64) -> Point {
-        let place = Point { x, y };
-        let (mut weights, mut right, mut down) = (0.0, 0.0, 0.0);
+    /// How far a place lies from where the plane has it: the offsets found, weighed by the inverse square
+    /// of their distance.
+    fn offset(&self, place: Point) -> (f64, f64) {
+        let (mut weights, mut right, mut down) = (f64::MIN_POSITIVE, 0.0, 0.0);
         for (mark, (x, y)) in &self.offsets {
-            let distance = mark.distance(place);
-            let weight = 1.0 / (distance * distance + 1.0);
+            let (across, along) = mark.from(place);
+            let weight = 1.0 / (across * across + along * along + 1.0);
             weights += weight;
             right += weight * x;
             down += weight * y;
         }
-        let at = self.plane.map(place);
-        if weights > 0.0 { at.plus(right / weights, down / weights) } else { at }
+        (right / weights, down / weights)
     }
 
     /// The alignment pattern nearest to where it should be, within `reach` modules: a dark module in a

@@ -27,7 +27,10 @@ fn a_batch_is_anchored_once() {
 #[test]
 fn an_empty_batch_is_refused() {
     let mut world = World::new();
-    refused(world.send(ISSUER, Operation::Anchor(AnchorOperation::Batch { root: root(1), count: 0 })), "BOUNDS");
+    refused(
+        world.send(ISSUER, Operation::Anchor(AnchorOperation::Batch { root: root(1), count: 0 })),
+        "BOUNDS",
+    );
 }
 
 #[test]

@@ -62,7 +62,12 @@ impl World {
         number
     }
 
-    fn sign_as(&self, actor: usize, operation: Operation, key: &SigningKey) -> (SignedTransaction, PublicKey) {
+    fn sign_as(
+        &self,
+        actor: usize,
+        operation: Operation,
+        key: &SigningKey,
+    ) -> (SignedTransaction, PublicKey) {
         (self.transaction(actor, operation).sign(&self.ledger, key), key.public_key())
     }
 }
@@ -94,14 +99,18 @@ fn w9_nobody_squats_an_identifier() {
     let squatter = secret(ANYBODY as u8, 0);
     world.actors.push(Actor { did: victim.did(), key: 0, sequence: 0 });
     // The victim's genesis under the squatter's signature.
-    let (signed, _) = world.sign_as(5, create(victim.clone()), &squatter);
+    let (signed, signer) = world.sign_as(5, create(victim.clone()), &squatter);
     let demanded = signed.signer(|_| None).unwrap();
-    refused(world.submit(signed, demanded), "BAD_SIGNATURE");
+    refused(world.submit(signed.clone(), demanded), "BAD_SIGNATURE");
+    refused(world.submit(signed, signer), "NOT_CONTROL_KEY");
     // The squatter's keys under the victim's identifier.
-    let (signed, signer) = world.sign_as(5, create(DidGenesis { control: squatter.public_key(), ..victim }), &squatter);
+    let (signed, signer) =
+        world.sign_as(5, create(DidGenesis { control: squatter.public_key(), ..victim.clone() }), &squatter);
     refused(world.submit(signed, signer), "DID_NOT_SELF_CERTIFIED");
-    // One's own genesis, sent as somebody else.
-    refused(world.send(ANYBODY, create(birth(9))), "DID_NOT_SELF_CERTIFIED");
+    // The victim's genesis, sent as somebody else.
+    world.actors[5].did = birth(10).did();
+    let (signed, signer) = world.sign_as(5, create(victim), &secret(9, 0));
+    refused(world.submit(signed, signer), "DID_NOT_SELF_CERTIFIED");
     assert_eq!(world.get::<DidRecord>(&StateKey::Did(birth(9).did())), None);
 }
 
@@ -270,9 +279,12 @@ fn a_document_keeps_its_bounds() {
 fn a_compromised_key_never_comes_back() {
     use did_registry::{DocumentKey, Purposes};
     let mut world = World::new();
-    let lost = DocumentKey { fragment: "a".into(), purposes: Purposes::ASSERTION, key: secret(7, 7).public_key() };
+    let lost =
+        DocumentKey { fragment: "a".into(), purposes: Purposes::ASSERTION, key: secret(7, 7).public_key() };
     let mut rotate = |reveal: u8, keys: Vec<DocumentKey>, retirement| {
-        let Operation::Did(DidOperation::Rotate(rotation, _)) = world.rotation(ISSUER, reveal) else { unreachable!() };
+        let Operation::Did(DidOperation::Rotate(rotation, _)) = world.rotation(ISSUER, reveal) else {
+            unreachable!()
+        };
         let rotation = Rotation { keys, retirement, ..rotation };
         let proof = secret(ISSUER as u8, reveal).sign(&rotation.proof_message(&world.did(ISSUER)));
         world.actors[ISSUER].key = reveal - 1;

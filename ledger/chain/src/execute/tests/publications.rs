@@ -24,7 +24,10 @@ fn policy(verifier: Did, version: u32) -> Policy {
         purpose: "To let you in".into(),
         credential_type: schema(1).credential_type,
         schema: schema(1).id(),
-        predicates: vec![Predicate { claim: "tested_on".into(), test: Test::AtLeast(Operand::DaysFromToday(-7)) }],
+        predicates: vec![Predicate {
+            claim: "tested_on".into(),
+            test: Test::AtLeast(Operand::DaysFromToday(-7)),
+        }],
         retained: BTreeSet::new(),
         from: time(1_000_000),
         until: time(2_000_000),
@@ -73,7 +76,10 @@ fn schema_versions_rise() {
 #[test]
 fn a_senseless_schema_is_refused() {
     let mut world = World::new();
-    refused(world.send(ISSUER, Operation::Schema(Schema { claims: Default::default(), ..schema(1) })), "SCHEMA_RULE");
+    refused(
+        world.send(ISSUER, Operation::Schema(Schema { claims: Default::default(), ..schema(1) })),
+        "SCHEMA_RULE",
+    );
 }
 
 #[test]
@@ -101,7 +107,9 @@ fn policy_versions_rise_and_old_ones_stay() {
     }
     world.send(0, Operation::Policy(policy(verifier.clone(), 3))).unwrap();
     for version in [2, 3] {
-        assert!(world.get::<PolicyRecord>(&StateKey::Policy(policy(verifier.clone(), version).id())).is_some());
+        assert!(
+            world.get::<PolicyRecord>(&StateKey::Policy(policy(verifier.clone(), version).id())).is_some()
+        );
     }
     assert_eq!(world.latest(&StateKey::PolicyLatest(verifier, "entry".into())), 3);
 }

@@ -114,7 +114,12 @@ fn what_was_not_recognised_is_not_withdrawn() {
 fn motions_are_about_registered_identifiers() {
     let mut world = World::new();
     let stranger = birth(9).did();
-    for motion in [recognise(stranger.clone()), withdraw(stranger.clone()), Motion::AddMember(stranger.clone()), Motion::RemoveMember(stranger)] {
+    for motion in [
+        recognise(stranger.clone()),
+        withdraw(stranger.clone()),
+        Motion::AddMember(stranger.clone()),
+        Motion::RemoveMember(stranger),
+    ] {
         refused(world.send(0, vote(motion, 1)), "DID_UNKNOWN");
     }
 }
@@ -165,7 +170,11 @@ fn a_committee_keeps_its_majority_rule() {
 fn w9_no_vote_rewrites_an_identifier() {
     let mut world = World::new();
     let before = world.record(ISSUER);
-    for (round, motion) in [recognise(world.did(ISSUER)), Motion::AddMember(world.did(ISSUER)), withdraw(world.did(ISSUER))].into_iter().enumerate() {
+    for (round, motion) in
+        [recognise(world.did(ISSUER)), Motion::AddMember(world.did(ISSUER)), withdraw(world.did(ISSUER))]
+            .into_iter()
+            .enumerate()
+    {
         for member in 0..3 {
             let outcome = world.send(member, vote(motion.clone(), round as u32));
             assert!(outcome.is_ok() || outcome.unwrap_err().code() == "MOTION_CLOSED");

@@ -33,7 +33,8 @@ fn state(count: u64) -> (Store, ShardRoots) {
     store.values = (0..count).map(|n| (key(n).hash(), encode(&n))).collect();
     for shard in 0..16u8 {
         let own = store.values.iter().filter(|(key, _)| key.as_bytes()[0] >> 4 == shard);
-        let update = update_shard(&store, shard, 0, roots.get(shard), own.map(|(k, v)| (*k, v.as_slice())).collect());
+        let update =
+            update_shard(&store, shard, 0, roots.get(shard), own.map(|(k, v)| (*k, v.as_slice())).collect());
         roots.apply(&update);
         let nodes = update.nodes;
         store.nodes.extend(nodes);

@@ -1,0 +1,125 @@
+//! One direction of the border: who issues, who lets in, what the wallets trust, and the gate.
+//!
+//! Everything that a wallet sends to the destination is kept here, so that what the destination was told can
+//! be searched afterwards for what it did not ask for.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use causeway::agency::Agency;
+use causeway::checkpoint::{Challenge, Checkpoint, Decision, Terms};
+use causeway::paper::{qr_png, scan_png};
+use credential::exchange::{PassRequest, PassResponse};
+use credential::facts::Facts;
+use did_registry::{Did, Digest, Timestamp};
+use gateway::clock::Clock;
+use ledger_chain::Genesis;
+use rand::rngs::OsRng;
+use wallet::HeldPass;
+
+/// Pixels of a module of a code that is shown and scanned.
+const MODULE: u32 = 3;
+
+/// A direction of travel.
+pub struct Border {
+    /// The agency that issues.
+    pub source: Agency,
+    /// Its identifier.
+    pub issuer: Did,
+    /// The agency that lets in.
+    pub destination: Agency,
+    /// Its rule for those who apply.
+    pub entry: Digest,
+    /// What the travellers' wallets know, verified from the genesis on.
+    pub facts: Arc<Facts>,
+    /// The destination's gate, which has no cable.
+    gate: Mutex<Checkpoint>,
+    /// What was sent to the destination, byte for byte.
+    sent: Mutex<Vec<u8>>,
+    clock: Clock,
+}
+
+impl Border {
+    /// Opens a gate in `directory` that applies `rule` under `name`, brings it the destination's trust bundle
+    /// once, and gives the wallets the same.
+    ///
+    /// # Errors
+    /// If the bundle does not hold, or the directory is in use.
+    pub async fn open(
+        (source, issuer): (Agency, Did),
+        destination: Agency,
+        (entry, rule): (Digest, Digest),
+        (directory, name): (&Path, &str),
+        genesis: &Genesis,
+    ) -> anyhow::Result<Self> {
+        Checkpoint::init(directory, genesis, &Terms::new(rule, name))?;
+        let mut gate = Checkpoint::open(directory)?;
+        let bundle = destination.bundle(None).await?;
+        let facts = Arc::new(gate.import(bundle)?.facts().clone());
+        let clock = Clock::system();
+        Ok(Self { source, issuer, destination, entry, facts, gate: Mutex::new(gate), sent: Mutex::default(), clock })
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Sends an application, and remembers what was sent.
+    ///
+    /// # Errors
+    /// The agency's.
+    pub async fn apply(&self, request: &PassRequest) -> anyhow::Result<PassResponse> {
+        let bytes = serde_json::to_vec(request)?;
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(self.destination.apply(request).await?)
+    }
+
+    /// Shows a pass at the gate, under a fresh challenge; gives what was shown and what the gate said.
+    ///
+    /// # Errors
+    /// If the gate cannot write down what it decided, or the pass is damaged.
+    pub fn cross(&self, pass: &HeldPass) -> anyhow::Result<(String, Decision)> {
+        let challenge = self.challenge()?;
+        let shown = pass.show(&challenge.audience, &challenge.nonce, self.now())?;
+        let decision = self.show(&shown)?;
+        Ok((shown, decision))
+    }
+
+    /// The same by way of light: the code is drawn, and read back from the picture.
+    ///
+    /// # Errors
+    /// As [`Border::cross`], or if the picture does not scan.
+    pub fn cross_by_picture(&self, pass: &HeldPass) -> anyhow::Result<Decision> {
+        // The gate shows its challenge as a code as well.
+        let asked = scanned(&self.challenge()?.to_string())?.parse::<Challenge>()?;
+        let shown = pass.show(&asked.audience, &asked.nonce, self.now())?;
+        self.show(&scanned(&shown)?)
+    }
+
+    fn challenge(&self) -> anyhow::Result<Challenge> {
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(gate.challenge(self.now(), &mut OsRng)?)
+    }
+
+    /// Holds a text before the gate's camera.
+    ///
+    /// # Errors
+    /// If the gate cannot write down what it decided.
+    pub fn show(&self, text: &str) -> anyhow::Result<Decision> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(text.bytes().chain([b'\n']));
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(gate.verify(text, self.now())?)
+    }
+
+    /// Everything that was sent to the destination and shown at its gate.
+    pub fn sent(&self) -> Vec<u8> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a camera reads of a text that is shown as a code.
+fn scanned(text: &str) -> anyhow::Result<String> {
+    scan_png(&qr_png(text, MODULE)?)?.into_iter().next().context("a picture of a code holds its text")
+}

@@ -1,0 +1,225 @@
+//! The parties as processes: each with its own directory, its own log, and an end that is sure to come.
+//!
+//! A party writes the address it listens on into a file; it is ready when it answers there. Whoever drops
+//! [`Parties`] ends them, whatever the reason: an error, a panic, Ctrl-C.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use tokio::process::{Child, Command};
+
+/// How long a party may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is asked meanwhile.
+const ASK: Duration = Duration::from_millis(10);
+/// The file that lists what was left running.
+const LEFT: &str = "processes";
+
+/// One running party.
+struct Party {
+    name: &'static str,
+    directory: PathBuf,
+    url: String,
+    child: Child,
+    kept: bool,
+}
+
+/// The running parties and the program they run.
+pub struct Parties {
+    causeway: PathBuf,
+    running: Vec<Party>,
+}
+
+impl Parties {
+    /// None yet; `causeway` is the program.
+    ///
+    /// # Errors
+    /// If there is no such program.
+    pub fn of(causeway: &Path) -> anyhow::Result<Self> {
+        ensure!(causeway.is_file(), "{} is not there; build it with `cargo build --release -p causeway`", causeway.display());
+        Ok(Self { causeway: causeway.to_owned(), running: Vec::new() })
+    }
+
+    /// Runs a command of the program to its end; gives what it says.
+    ///
+    /// # Errors
+    /// If it fails, with what it complained of.
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(&self.causeway).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "causeway {}: {}{said}", arguments.join(" "), complaint);
+        Ok(said)
+    }
+
+    /// Starts a party that runs until it is ended; gives the address it answers at.
+    ///
+    /// # Errors
+    /// If it ends early or does not answer in time, with the end of its log.
+    pub async fn start(&mut self, name: &'static str, directory: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+        let address = directory.join("address");
+        if address.exists() {
+            fs::remove_file(&address)?; // of an earlier run
+        }
+        let log = fs::File::options().create(true).append(true).open(directory.join("log"))?;
+        let child = Command::new(&self.causeway)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Ctrl-C is for whoever started the story; the story then ends its parties itself.
+            .process_group(0)
+            .spawn()?;
+        let mut party = Party { name, directory: directory.to_owned(), url: String::new(), child, kept: false };
+        party.url = party.ready(&address).await?;
+        let url = party.url.clone();
+        self.running.push(party);
+        Ok(url)
+    }
+
+    /// Ends one party, at once, as a power cut would.
+    ///
+    /// # Errors
+    /// If there is no such party.
+    pub async fn end(&mut self, name: &str) -> anyhow::Result<()> {
+        let place = self.running.iter().position(|party| party.name == name).context("no such party runs")?;
+        let mut party = self.running.swap_remove(place);
+        Ok(party.child.kill().await?)
+    }
+
+    /// Ends all, and waits until they are gone.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn end_all(&mut self) -> anyhow::Result<()> {
+        for party in &mut self.running {
+            party.child.kill().await?;
+        }
+        self.running.clear();
+        Ok(())
+    }
+
+    /// Leaves all running, and writes down which they are; gives names, addresses and process numbers.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep(mut self, directory: &Path) -> anyhow::Result<Vec<(&'static str, String, u32)>> {
+        let mut kept = Vec::new();
+        let mut list = String::new();
+        for party in &mut self.running {
+            let id = party.child.id().with_context(|| format!("{} has ended", party.name))?;
+            writeln!(list, "{id}")?;
+            kept.push((party.name, party.url.clone(), id));
+        }
+        fs::write(directory.join(LEFT), list)?;
+        self.running.iter_mut().for_each(|party| party.kept = true);
+        Ok(kept)
+    }
+}
+
+impl Party {
+    /// Waits until the party answers; gives its address.
+    async fn ready(&mut self, address: &Path) -> anyhow::Result<String> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended with {status} at its start:\n{}", self.name, self.last_words());
+            }
+            // Written at once by a rename or in one short write; a first half does not parse.
+            if let Some(url) = fs::read_to_string(address).ok().and_then(|text| base(text.trim())) {
+                let health = http.get(format!("{url}/health")).send().await;
+                if health.is_ok_and(|answer| answer.status().is_success()) {
+                    return Ok(url);
+                }
+            }
+            if Instant::now() > deadline {
+                bail!("{} did not answer within {} s:\n{}", self.name, PATIENCE.as_secs(), self.last_words());
+            }
+            tokio::time::sleep(ASK).await;
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        if !self.kept {
+            // It may have ended by itself, which is what is wanted.
+            let _ = self.child.start_kill();
+        }
+    }
+}
+
+/// A URL, or an address and port, as a URL without a closing slash.
+fn base(text: &str) -> Option<String> {
+    let url = if text.starts_with("http") { text.to_owned() } else { format!("http://{text}") };
+    let parsed = reqwest::Url::parse(&url).ok()?;
+    (parsed.port_or_known_default()? != 0).then(|| url.trim_end_matches('/').to_owned())
+}
+
+/// Ends what an earlier story left running below `directory`, and nothing else.
+///
+/// # Errors
+/// The system's.
+pub async fn end_left(directory: &Path) -> anyhow::Result<usize> {
+    let list = directory.join(LEFT);
+    if !list.exists() {
+        return Ok(0);
+    }
+    let whole = fs::canonicalize(directory)?;
+    let mut ended = 0;
+    for id in fs::read_to_string(&list)?.lines().filter_map(|line| line.parse::<u32>().ok()) {
+        // The number may have become somebody else's: it is ours if it works in our directory.
+        let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let ours = words.split(|byte| *byte == 0).any(|word| {
+            let path = Path::new(std::str::from_utf8(word).unwrap_or_default());
+            fs::canonicalize(path).is_ok_and(|path| path != whole && path.starts_with(&whole))
+        });
+        if ours {
+            let status = Command::new("kill").args(["-KILL", &id.to_string()]).status().await?;
+            ensure!(status.success(), "process {id}, left by an earlier story, could not be ended");
+            gone(id).await?;
+            ended += 1;
+        }
+    }
+    fs::remove_file(list)?;
+    Ok(ended)
+}
+
+/// Waits until a process is gone; a zombie that its parent has not looked at yet is gone as well.
+async fn gone(id: u32) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|words| !words.is_empty()) {
+        ensure!(Instant::now() < deadline, "process {id} does not end");
+        tokio::time::sleep(ASK).await;
+    }
+    Ok(())
+}
+
+/// Empties `directory`, ending what was left running in it. Only a directory that a story made is emptied.
+///
+/// # Errors
+/// If the directory holds something else, or the system's.
+pub async fn clear(directory: &Path) -> anyhow::Result<()> {
+    const MARK: &str = ".causeway-story";
+    if directory.exists() {
+        end_left(directory).await?;
+        let empty = fs::read_dir(directory)?.next().is_none();
+        let ours = directory.join(MARK).exists();
+        ensure!(empty || ours, "{} holds something that no story wrote; name another directory", directory.display());
+        fs::remove_dir_all(directory)?;
+    }
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join(MARK), "made by a story; it is emptied when the story is told again\n")?;
+    Ok(())
+}

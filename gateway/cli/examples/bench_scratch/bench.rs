@@ -1,0 +1,1 @@
+../../src/bench.rs

@@ -1,0 +1,201 @@
+//! An honest decision holds; each lie about it is found and named.
+
+use credential::sd_jwt;
+use credential::{Overall, Predicate};
+use did_registry::canonical::encode;
+use did_registry::{Digest, SigningKey, Suite};
+use ledger_chain::{PolicyRecord, ReceiptRecord, StateKey};
+
+use super::*;
+use crate::fixture::{Signer, Town};
+
+/// A decision as an honest agency makes it: credential anchored at 1, decided as of 1, decision anchored at 2.
+fn honest(result: &str) -> (Town, Evidence, Material) {
+    let mut town = Town::new(3);
+    let key = SigningKey::generate(Suite::P256, &mut town.rng);
+    let credential = town.test_result(&key.public_key(), result, 5);
+    let issuer = town.agency.did.clone();
+    let digest = credential_digest(credential.signed_part().as_bytes());
+    let (receipt, anchor) = town.anchor(&issuer, LeafKind::Credential, &digest);
+    let epoch = town.height();
+    let (audience, nonce, now) = (issuer.to_string(), "nonce".to_owned(), town.time().plus(5));
+    let shown = sd_jwt::present(&credential, &town.entry.claims(), &key, &audience, &nonce, now).unwrap();
+    let transcoding = Transcoding {
+        source: receipt.opening.verify(LeafKind::Credential, &digest).unwrap(),
+        policy: town.entry.id(),
+        trust: TrustEpoch::Ledger(epoch),
+        status: Some(1),
+        verdict: Overall::Accept,
+        decided: now,
+    };
+    let evidence =
+        Evidence { transcoding, presentation: Some(shown), nonce, audience, anchor: Some(anchor), receipt: None };
+    let (evidence, material) = anchored_again(&mut town, evidence);
+    (town, evidence, material)
+}
+
+/// Anchors the decision as it stands now, and gathers the material at its trust epoch.
+fn anchored_again(town: &mut Town, mut evidence: Evidence) -> (Evidence, Material) {
+    let issuer = town.agency.did.clone();
+    evidence.receipt = Some(town.anchor(&issuer, LeafKind::Receipt, &evidence.transcoding.digest()).1);
+    town.tick(60);
+    let height = match evidence.transcoding.trust {
+        TrustEpoch::Ledger(height) => height,
+        TrustEpoch::List(_) => town.height(),
+    };
+    let material = Material {
+        genesis: town.genesis.clone(),
+        then: town.trust_bundle(height, None),
+        newest: town.head(town.height()),
+        continues: town.consistency(height),
+        limits: AgeLimits::default(),
+    };
+    (evidence, material)
+}
+
+fn differing(report: &Report) -> Vec<&'static str> {
+    report.checks.iter().filter(|check| check.outcome == Outcome::Differs).map(|check| check.name).collect()
+}
+
+fn open(report: &Report) -> Vec<&'static str> {
+    report.checks.iter().filter(|check| check.outcome == Outcome::Open).map(|check| check.name).collect()
+}
+
+#[test]
+fn an_honest_decision_holds_and_is_complete() {
+    let (_, evidence, material) = honest("negative");
+    let report = transcoding(&evidence, &material);
+    assert!(report.is_complete(), "{:#?}", report.checks);
+    assert_eq!(report.verdict.unwrap().overall(), Overall::Accept);
+    assert_eq!(report.checks.len(), 8);
+}
+
+#[test]
+fn a_flipped_verdict_is_found() {
+    let (_, evidence, material) = honest("positive");
+    let report = transcoding(&evidence, &material);
+    assert_eq!(differing(&report), ["verdict"]);
+    let check = report.checks.last().unwrap();
+    assert!(check.detail.contains("RULE_FAILED"), "{}", check.detail);
+    assert!(!check.detail.contains("positive"), "no claim's value is told");
+}
+
+#[test]
+fn a_revocation_after_the_decision_changes_nothing_and_before_it_everything() {
+    let (mut town, evidence, _) = honest("negative");
+    town.revoke(5);
+    let (evidence, material) = anchored_again(&mut town, evidence);
+    assert!(transcoding(&evidence, &material).is_complete());
+    // The same decision, said to be made after the revocation.
+    let mut evidence = evidence;
+    evidence.transcoding.trust = TrustEpoch::Ledger(town.height());
+    let (evidence, material) = anchored_again(&mut town, evidence);
+    let report = transcoding(&evidence, &material);
+    assert!(differing(&report).contains(&"status epoch"), "{:?}", differing(&report));
+    assert!(differing(&report).contains(&"verdict"));
+}
+
+#[test]
+fn an_altered_decision_is_not_the_anchored_one() {
+    let (_, honest_evidence, material) = honest("negative");
+    let other = Digest::sha256(b"other");
+    type Alter = fn(&mut Evidence, Digest);
+    let alterations: [(Alter, &[&str]); 5] = [
+        (|it, other| it.transcoding.source = other, &["decision anchored", "source anchored"]),
+        (|it, other| it.transcoding.policy = other, &["rule", "decision anchored", "verdict"]),
+        (|it, _| it.transcoding.status = Some(9), &["decision anchored", "status epoch"]),
+        (|it, _| it.transcoding.verdict = Overall::Refuse, &["decision anchored", "verdict"]),
+        (|it, _| it.transcoding.decided = it.transcoding.decided.plus(1), &["decision anchored"]),
+    ];
+    for (alter, found) in alterations {
+        let mut evidence = honest_evidence.clone();
+        alter(&mut evidence, other);
+        assert_eq!(differing(&transcoding(&evidence, &material)), found);
+    }
+}
+
+#[test]
+fn a_swapped_presentation_receipt_or_challenge_is_found() {
+    let (_, first, material) = honest("negative");
+    let (mut town, second, _) = honest("positive");
+    let mut evidence = first.clone();
+    evidence.presentation = second.presentation.clone();
+    assert!(differing(&transcoding(&evidence, &material)).contains(&"source anchored"));
+    let mut evidence = first.clone();
+    evidence.nonce = "another".into();
+    assert_eq!(differing(&transcoding(&evidence, &material)), ["verdict"]);
+    // Anchored by a stranger instead of the issuer or the verifier.
+    let stranger: &Signer = &town.stranger;
+    let stranger = stranger.did.clone();
+    let mut evidence = second.clone();
+    evidence.receipt = Some(town.anchor(&stranger, LeafKind::Receipt, &evidence.transcoding.digest()).1);
+    let (_, material) = anchored_again(&mut town, second);
+    assert!(differing(&transcoding(&evidence, &material)).contains(&"decision anchored"));
+}
+
+#[test]
+fn consents_do_not_pass_for_transcodings() {
+    let (mut town, evidence, _) = honest("negative");
+    let issuer = town.agency.did.clone();
+    let (receipt, _) = town.anchor(&issuer, LeafKind::Receipt, &evidence.transcoding.digest());
+    let key = StateKey::Receipt(issuer, receipt.opening.root);
+    let at = did_registry::Moment { height: town.height(), time: town.time() };
+    town.write(key.clone(), encode(&ReceiptRecord { kind: ReceiptKind::Consent, count: 1, anchored: at }));
+    let forged = AnchorReceipt { record: town.proof(&key, town.height()), head: town.head(town.height()), ..receipt };
+    let (mut evidence, material) = anchored_again(&mut town, evidence);
+    evidence.receipt = Some(URL_SAFE_NO_PAD.encode(forged.to_bytes()));
+    assert_eq!(differing(&transcoding(&evidence, &material)), ["decision anchored"]);
+}
+
+#[test]
+fn another_epoch_or_another_history_is_found() {
+    let (town, evidence, material) = honest("negative");
+    let mut elsewhere = material.clone();
+    elsewhere.then = town.trust_bundle(0, None);
+    elsewhere.continues = town.consistency(0);
+    assert!(differing(&transcoding(&evidence, &elsewhere)).contains(&"ledger"));
+    let mut unproven = material.clone();
+    unproven.continues = None;
+    assert!(differing(&transcoding(&evidence, &unproven)).contains(&"ledger"));
+    let mut foreign = material;
+    foreign.genesis = Town::new(4).genesis;
+    let report = transcoding(&evidence, &foreign);
+    assert_eq!(differing(&report), ["ledger", "records"]);
+}
+
+#[test]
+fn a_rule_published_later_was_not_in_force() {
+    let (mut town, mut evidence, _) = honest("negative");
+    let mut relaxed = town.entry.clone();
+    relaxed.version = 2;
+    relaxed.predicates.retain(|Predicate { claim, .. }| claim == "result");
+    relaxed.retained.remove("sampled");
+    let at = did_registry::Moment { height: town.height() + 1, time: town.time() };
+    town.write(StateKey::Policy(relaxed.id()), encode(&PolicyRecord { policy: relaxed.clone(), published: at }));
+    evidence.transcoding.policy = relaxed.id();
+    let (evidence, mut material) = anchored_again(&mut town, evidence);
+    material.then.records.push(town.proof(&StateKey::Policy(relaxed.id()), material.then.head.head.height));
+    assert!(differing(&transcoding(&evidence, &material)).contains(&"rule"));
+}
+
+#[test]
+fn what_cannot_be_recomputed_is_open_and_nothing_is_said_to_hold_for_it() {
+    let (mut town, evidence, mut material) = honest("negative");
+    material.then.statuses.clear();
+    let report = transcoding(&evidence, &material);
+    assert!(report.holds() && !report.is_complete());
+    assert_eq!(open(&report), ["verdict"]);
+    let mut unretained = evidence.clone();
+    unretained.presentation = None;
+    assert_eq!(open(&transcoding(&unretained, &material)), ["source anchored", "verdict"]);
+    let mut early = evidence.clone();
+    early.receipt = None;
+    assert!(open(&transcoding(&early, &material)).contains(&"decision anchored"));
+    let mut foreign = evidence;
+    foreign.transcoding.trust = TrustEpoch::List(Digest::sha256(b"list"));
+    foreign.presentation = None;
+    let (foreign, material) = anchored_again(&mut town, foreign);
+    let report = transcoding(&foreign, &material);
+    assert!(report.holds(), "{:#?}", report.checks);
+    assert_eq!(open(&report), ["verdict"]);
+}

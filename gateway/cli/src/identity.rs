@@ -1,0 +1,164 @@
+//! An actor's identifier over its life: registered, rotated, ended.
+//!
+//! Each step can be repeated after a crash or a lost answer: what the ledger has already is not sent again.
+
+use std::path::Path;
+
+use did_registry::{DidOperation, DidRecord, DocumentKey, PublicKey, Retirement, Rotation, SigningKey, Suite};
+use ledger_chain::{Operation, StateKey};
+use rand::{CryptoRng, RngCore};
+
+use crate::actor::{ActorDirectory, ActorError, KeySlot};
+use crate::ledger::{Ledger, LedgerError};
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The directory.
+    #[error(transparent)]
+    Actor(#[from] ActorError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A document key that is not in the document.
+    #[error("the key in {0} is not in the document, so it cannot be replaced there")]
+    NotInDocument(String),
+}
+
+/// What a call to [`rotate`] did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rotated {
+    /// A rotation, committed at a height.
+    Now {
+        /// The block that holds it.
+        height: u64,
+        /// Old and new names of replaced document keys.
+        replaced: Vec<(String, String)>,
+    },
+    /// It only finished one that was interrupted; rotate again if another is wanted.
+    Finished,
+}
+
+/// Document keys that an agency's directory may hold.
+const DOCUMENT_KEYS: [(&str, Suite); 2] = [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
+
+/// A document key file of an agency, by the name people use: `es256` or `ed25519`.
+pub fn document_key(actor: &ActorDirectory, name: &str) -> Option<KeySlot> {
+    let (file, suite) = DOCUMENT_KEYS.into_iter().find(|(file, _)| file.strip_suffix(".key") == Some(name))?;
+    Some(actor.slot(file, suite))
+}
+
+/// Registers an actor with the genesis operation in its directory; the height, or `None` if it was already.
+///
+/// # Errors
+/// [`IdentityError`].
+pub async fn register(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<Option<u64>, IdentityError> {
+    let did = actor.did();
+    if ledger.record(&StateKey::Did(did.clone())).await?.is_some() {
+        return Ok(None);
+    }
+    let operation = Operation::Did(DidOperation::Create(actor.genesis()?));
+    Ok(Some(ledger.commit(did, &actor.control()?, operation).await?))
+}
+
+/// Puts key files where the ledger's record says they belong; tells whether a rotation was finished by that.
+///
+/// # Errors
+/// [`IdentityError::Actor`] if a key is lost.
+pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, IdentityError> {
+    let mut moved = actor.settle(record)?;
+    for (file, suite) in DOCUMENT_KEYS {
+        let slot = actor.slot(file, suite);
+        if slot.path.exists() || slot.incoming.exists() {
+            let current = |key: &PublicKey| record.current_keys().any(|entry| &entry.key == key);
+            moved |= slot.settle(current, record.version.saturating_sub(1))?;
+        }
+    }
+    Ok(moved)
+}
+
+/// Reveals the next control key, commits to a fresh one, and replaces the document keys in `replace`.
+///
+/// # Errors
+/// [`IdentityError`]. If the answer is lost, call again: the ledger's record tells what happened.
+pub async fn rotate<R: RngCore + CryptoRng>(
+    ledger: &mut Ledger,
+    actor: &ActorDirectory,
+    replace: &[KeySlot],
+    retirement: Retirement,
+    rng: &mut R,
+) -> Result<Rotated, IdentityError> {
+    let did = actor.did();
+    let record = ledger.did(did).await?;
+    if settle(actor, &record)? {
+        return Ok(Rotated::Finished);
+    }
+    let (control, next) = (actor.control()?, actor.next()?);
+    let after = actor.prepare(rng)?;
+    let mut keys: Vec<DocumentKey> = record.current_keys().cloned().collect();
+    let mut replaced = Vec::new();
+    for slot in replace {
+        let (old, new) = (slot.key()?.public_key(), slot.prepare(rng)?);
+        let entry = keys.iter_mut().find(|entry| entry.key == old);
+        let entry = entry.ok_or_else(|| IdentityError::NotInDocument(name_of(&slot.path)))?;
+        let fragment = fresh_fragment(&record, &entry.fragment);
+        replaced.push((entry.fragment.clone(), fragment.clone()));
+        entry.fragment = fragment;
+        entry.key = new.public_key();
+    }
+    let operation = rotation(&record, &next, &after, keys, retirement);
+    let height = ledger.commit(did, &control, operation).await?;
+    settle(actor, &ledger.did(did).await?)?;
+    Ok(Rotated::Now { height, replaced })
+}
+
+/// Ends an identifier, for good.
+///
+/// # Errors
+/// [`IdentityError`].
+pub async fn deactivate(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<u64, IdentityError> {
+    let record = ledger.did(actor.did()).await?;
+    settle(actor, &record)?;
+    let operation = Operation::Did(DidOperation::Deactivate(record.head));
+    Ok(ledger.commit(actor.did(), &actor.control()?, operation).await?)
+}
+
+fn rotation(
+    record: &DidRecord,
+    next: &SigningKey,
+    after: &SigningKey,
+    keys: Vec<DocumentKey>,
+    retirement: Retirement,
+) -> Operation {
+    let rotation = Rotation {
+        previous: record.head,
+        control: next.public_key(),
+        next: after.public_key().commitment(),
+        keys,
+        retirement,
+        guardians: record.guardians.clone(),
+        services: record.services.clone(),
+    };
+    let proof = next.sign(&rotation.proof_message(&record.did));
+    Operation::Did(DidOperation::Rotate(rotation, proof))
+}
+
+/// `es256-1` becomes `es256-2`, or the first number after it that no key ever had.
+fn fresh_fragment(record: &DidRecord, fragment: &str) -> String {
+    let (stem, number) = match fragment.rsplit_once('-') {
+        Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (stem, number.parse::<u32>().unwrap_or(0))
+        }
+        _ => (fragment, 1),
+    };
+    let used = |name: &str| record.keys.iter().any(|entry| entry.key.fragment == name);
+    (number.saturating_add(1)..)
+        .map(|number| format!("{stem}-{number}"))
+        .find(|name| !used(name))
+        .expect("found because a record remembers a bounded number of keys")
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

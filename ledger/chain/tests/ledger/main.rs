@@ -1,0 +1,10 @@
+//! The ledger's rules end to end, without a node: real blocks, proofs, the light client, wire bytes, fuzzing.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation)]
+
+mod chain;
+mod fuzz;
+mod golden;
+mod history;
+mod light;
+mod records;
+mod samples;
