@@ -3,10 +3,13 @@
 //! Everything that a wallet sends to the destination is kept here, so that what the destination was told can
 //! be searched afterwards for what it did not ask for.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway::agency::Agency;
 use causeway::checkpoint::{Challenge, Checkpoint, Decision, Terms};
 use causeway::paper::{qr_png, scan_png};
@@ -16,6 +19,7 @@ use did_registry::{Did, Digest, Timestamp};
 use gateway::clock::Clock;
 use ledger_chain::Genesis;
 use rand::rngs::OsRng;
+use serde_json::Value;
 use wallet::HeldPass;
 
 /// Pixels of a module of a code that is shown and scanned.
@@ -37,6 +41,8 @@ pub struct Border {
     gate: Mutex<Checkpoint>,
     /// What was sent to the destination, byte for byte.
     sent: Mutex<Vec<u8>>,
+    /// Claims that the destination was shown, by name.
+    shown: Mutex<BTreeMap<String, u64>>,
     clock: Clock,
 }
 
@@ -58,7 +64,8 @@ impl Border {
         let bundle = destination.bundle(None).await?;
         let facts = Arc::new(gate.import(bundle)?.facts().clone());
         let clock = Clock::system();
-        Ok(Self { source, issuer, destination, entry, facts, gate: Mutex::new(gate), sent: Mutex::default(), clock })
+        let (sent, shown) = (Mutex::default(), Mutex::default());
+        Ok(Self { source, issuer, destination, entry, facts, gate: Mutex::new(gate), sent, shown, clock })
     }
 
     /// The time.
@@ -72,6 +79,11 @@ impl Border {
     /// The agency's.
     pub async fn apply(&self, request: &PassRequest) -> anyhow::Result<PassResponse> {
         let bytes = serde_json::to_vec(request)?;
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in disclosed(&request.presentation) {
+            *shown.entry(name).or_default() += 1;
+        }
+        drop(shown);
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
         Ok(self.destination.apply(request).await?)
     }
@@ -113,10 +125,27 @@ impl Border {
         Ok(gate.verify(text, self.now())?)
     }
 
+    /// Claims that the destination was shown, and how often.
+    pub fn shown(&self) -> BTreeMap<String, u64> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Everything that was sent to the destination and shown at its gate.
     pub fn sent(&self) -> Vec<u8> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Names of the claims that a presentation discloses, as whoever receives it reads them.
+fn disclosed(presentation: &str) -> Vec<String> {
+    let parts: Vec<&str> = presentation.split('~').collect();
+    // The issuer's token comes first, the holder's last.
+    let disclosures = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default();
+    let name = |text: &&str| {
+        let array: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        Some(array.get(1)?.as_str()?.to_owned())
+    };
+    disclosures.iter().map(|text| name(text).unwrap_or_else(|| "unreadable".to_owned())).collect()
 }
 
 /// What a camera reads of a text that is shown as a code.

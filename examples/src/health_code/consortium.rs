@@ -44,6 +44,11 @@ impl Voice {
         Ok(Self { client: client.clone(), ledger: *ledger, did: actor.did().clone(), control: actor.control()? })
     }
 
+    /// Its identifier.
+    pub fn did(&self) -> &Did {
+        &self.did
+    }
+
     /// Says one thing, and waits until it is on the ledger.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use rand::rngs::OsRng;
 use wallet::{Application, Claim, HeldPass, Holding, WalletError};
 
 use super::border::Border;
+use super::impostor;
 
 /// How often a receipt is asked for before giving up; each time the agency waits for the next batch.
 const RECEIPTS: usize = 6;
@@ -27,12 +28,23 @@ pub enum End {
     RefusedAtGate(Reason),
 }
 
-/// A traveller who holds a credential, and since when the clock runs.
+/// A traveller who holds a credential.
 pub struct Holder {
     /// The credential and its key.
     pub holding: Holding,
-    /// From the claim on, without what others were waited for in between.
+    /// What the claim took, its receipt included.
     pub spent: Duration,
+}
+
+/// How a holder of a pass walks through the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Walk {
+    /// Now, and once more later with the same pass and a fresh challenge.
+    Twice,
+    /// The same, the second time by way of pictures: the codes are drawn and scanned.
+    Pictured,
+    /// Now; and then somebody holds a copy of the same code before the camera.
+    Copied,
 }
 
 /// What happened to one traveller.
@@ -44,12 +56,21 @@ pub struct Journey {
     pub first_pass: Option<Duration>,
     /// The machine's part of a later crossing with the same pass.
     pub repeat: Option<Duration>,
-    /// How old what was decided on was, at the desk and at the gate.
-    pub ages: [Option<Ages>; 2],
+    /// How old what was decided on was at the desk.
+    pub at_desk: Option<Ages>,
+    /// And at the gate.
+    pub at_gate: Option<Ages>,
     /// The pass's identifier.
     pub pass: Option<Digest>,
     /// Whether the wallet had warned its holder.
     pub warned: bool,
+}
+
+impl Journey {
+    /// Whether it ended on the other side.
+    pub fn crossed(&self) -> bool {
+        self.end == End::Crossed
+    }
 }
 
 /// Redeems a code at the source, and waits for the receipt that the credential was anchored.
@@ -70,19 +91,48 @@ pub async fn claim(border: &Border, code: &str) -> anyhow::Result<Holder> {
     bail!("the source did not anchor a credential in time")
 }
 
-/// Asks the destination what to prove.
+/// The rest of the journey of somebody who holds a credential: apply, and walk.
 ///
 /// # Errors
-/// The agency's refusal.
-pub async fn ask(border: &Border) -> anyhow::Result<ChallengeResponse> {
-    Ok(border.destination.challenge(&border.entry).await?)
+/// If somebody does not answer, or answers what cannot be.
+pub async fn travel(border: &Border, holder: Holder, walk: Walk) -> anyhow::Result<Journey> {
+    let started = Instant::now();
+    let challenge = border.destination.challenge(&border.entry).await?;
+    let (application, request, warned) = consent(border, &holder.holding, &challenge)?;
+    let response = border.apply(&request).await?;
+    let at_desk = response.ages;
+    let pass = match application.accept(response, &border.facts, border.now()) {
+        Ok(pass) => pass,
+        Err(WalletError::Refused(findings)) => {
+            let reason = findings.first().context("a refusal has a reason")?.code;
+            return Ok(refused_at_desk(reason, at_desk, warned));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let first_pass = Some(holder.spent + started.elapsed());
+    // Files are written and synced before the gate tells what it decided.
+    let (end, repeat, at_gate) = tokio::task::block_in_place(|| cross(border, &pass, walk))?;
+    Ok(Journey { end, first_pass, repeat, at_desk, at_gate, pass: Some(*pass.id()), warned })
+}
+
+/// What the verifier says to a thief with a copy of somebody's wallet, but for the key.
+///
+/// # Errors
+/// As [`travel`].
+pub async fn steal(border: &Border, victim: &Holding) -> anyhow::Result<Journey> {
+    let challenge = border.destination.challenge(&border.entry).await?;
+    let response = border.apply(&impostor::stolen(victim, &challenge, border.now())?).await?;
+    let reason = response.verdict.findings().first().context("no thief gets a pass")?.code;
+    Ok(refused_at_desk(reason, response.ages, false))
+}
+
+fn refused_at_desk(reason: Reason, at_desk: Option<Ages>, warned: bool) -> Journey {
+    let end = End::RefusedAtDesk(reason);
+    Journey { end, first_pass: None, repeat: None, at_desk, at_gate: None, pass: None, warned }
 }
 
 /// An application for the destination's pass, and whether the wallet would rather not have sent it.
-///
-/// # Errors
-/// If the wallet refuses for another reason than that its holder would be refused.
-pub fn consent(
+fn consent(
     border: &Border,
     holding: &Holding,
     challenge: &ChallengeResponse,
@@ -91,54 +141,31 @@ pub fn consent(
     match begin(true) {
         Ok((application, request)) => Ok((application, request, false)),
         // The holder wants the verifier's own word all the same.
-        Err(WalletError::WouldRefuse(_)) => begin(false).map(|(application, request)| (application, request, true)).map_err(Into::into),
+        Err(WalletError::WouldRefuse(_)) => {
+            let (application, request) = begin(false)?;
+            Ok((application, request, true))
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// The rest of the journey of somebody who holds a credential: apply, cross, cross again.
-///
-/// # Errors
-/// If somebody does not answer, or answers what cannot be.
-pub async fn travel(border: &Border, holder: Holder) -> anyhow::Result<Journey> {
-    let started = Instant::now();
-    let challenge = ask(border).await?;
-    let (application, request, warned) = consent(border, &holder.holding, &challenge)?;
-    let response = border.apply(&request).await?;
-    let ages = response.ages;
-    let refused = |reason| Journey {
-        end: End::RefusedAtDesk(reason),
-        first_pass: None,
-        repeat: None,
-        ages: [ages, None],
-        pass: None,
-        warned,
-    };
-    let pass = match application.accept(response, &border.facts, border.now()) {
-        Ok(pass) => pass,
-        Err(WalletError::Refused(findings)) => {
-            return Ok(refused(findings.first().context("a refusal has a reason")?.code));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let first_pass = Some(holder.spent + started.elapsed());
-    cross(border, &pass, Journey { first_pass, pass: Some(*pass.id()), ..refused(Reason::RuleOpen) })
-}
+type Crossing = (End, Option<Duration>, Option<Ages>);
 
-/// Through the gate, twice.
-fn cross(border: &Border, pass: &HeldPass, so_far: Journey) -> anyhow::Result<Journey> {
-    let (_, first) = border.cross(pass)?;
-    let ages = [so_far.ages[0], first.ages];
+/// Through the gate, and what comes after it.
+fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossing> {
+    let (shown, first) = border.cross(pass)?;
+    let refused = |codes: Vec<Reason>| codes.first().copied().map(End::RefusedAtGate).context("a refusal has a reason");
     if first.overall != Overall::Accept {
-        let reason = *first.codes().first().context("a refusal has a reason")?;
-        return Ok(Journey { end: End::RefusedAtGate(reason), ages, ..so_far });
+        return Ok((refused(first.codes())?, None, first.ages));
     }
     let started = Instant::now();
-    let (_, again) = border.cross(pass)?;
-    let repeat = Some(started.elapsed());
-    let end = match again.codes().first() {
-        None => End::Crossed,
-        Some(reason) => End::RefusedAtGate(*reason),
+    let again = match walk {
+        Walk::Twice => border.cross(pass)?.1,
+        Walk::Pictured => border.cross_by_picture(pass)?,
+        Walk::Copied => border.show(&shown)?,
     };
-    Ok(Journey { end, repeat, ages, ..so_far })
+    // Drawing and scanning is the camera's part.
+    let repeat = (walk == Walk::Twice).then(|| started.elapsed());
+    let end = if again.overall == Overall::Accept { End::Crossed } else { refused(again.codes())? };
+    Ok((end, repeat, again.ages.or(first.ages)))
 }

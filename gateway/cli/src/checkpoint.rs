@@ -208,6 +208,26 @@ impl Checkpoint {
     /// [`CheckpointError::File`] if the decision cannot be written down; then there is none.
     pub fn verify(&mut self, text: &str, now: Timestamp) -> Result<Decision, CheckpointError> {
         let (verdict, ages, answered) = self.decide(text, now);
+        self.conclude(verdict, ages, answered, now)
+    }
+
+    /// Decides on a picture in which no text could be read, as `finding` says.
+    ///
+    /// # Errors
+    /// [`CheckpointError::File`] if the decision cannot be written down; then there is none.
+    pub fn unreadable(&mut self, finding: Finding, now: Timestamp) -> Result<Decision, CheckpointError> {
+        let verdict = Verdict { integrity: Part::Bad(finding), ..Verdict::default() };
+        self.conclude(verdict, None, None, now)
+    }
+
+    /// Writes a verdict down, and then tells it.
+    fn conclude(
+        &mut self,
+        verdict: Verdict,
+        ages: Option<Ages>,
+        answered: Option<String>,
+        now: Timestamp,
+    ) -> Result<Decision, CheckpointError> {
         let decision = Decision { at: now, policy: self.terms.policy, overall: verdict.overall(), verdict, ages };
         match answered {
             Some(nonce) => self.memory.answered(&nonce, now)?,

@@ -49,7 +49,7 @@ use foreign::Foreign;
 use ledger::LedgerWriter;
 use rows::{ISSUED, TRANSCODINGS};
 use statuses::Statuses;
-use trust::Trust;
+use trust::{Own, Trust};
 
 /// Heads remembered over restarts, canonical bytes in hexadecimal.
 const HEADS: Table<String> = Table::new(Column::Settings);
@@ -115,7 +115,7 @@ pub enum AgencyError {
     /// The view of the ledger could not be made.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// An address that is not fetched from.
+    /// The client that fetches could not be set up.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// Claims that their schema refuses.
@@ -178,9 +178,8 @@ impl Agency {
         let client = LedgerClient::new(&config.ledger_url)?.recording(egress);
         let did = config.did.clone();
         let fetcher = Fetcher::new(config.status_hosts())?;
-        let trust =
-            Trust::open(client.clone(), fetcher, did.clone(), &genesis, remembered(&vault)?)
-                .await?;
+        let own = Own { did: [did.clone()], vault: vault.clone() };
+        let trust = Trust::open(client.clone(), fetcher, own, &genesis, remembered(&vault)?).await?;
         let es256 = (own_key(&trust, &did, &keys.assertion_p256)?, keys.assertion_p256);
         let ed25519 = (own_key(&trust, &did, &keys.assertion_ed25519)?, keys.assertion_ed25519);
         let writer = Arc::new(LedgerWriter::new(client, genesis.id(), did.clone(), keys.control));
@@ -217,27 +216,28 @@ impl Agency {
         Ok(agency)
     }
 
-    /// Everything that goes on beside the requests: anchoring, and following the ledger. Ends with its task.
+    /// Everything that goes on beside the requests: anchoring, publishing, and following the ledger. Ends with
+    /// its task.
     pub async fn work(self: Arc<Self>, refresh: Duration) {
-        if let Err(error) = self.anchors.recover().await {
-            tracing::warn!(%error, "commitments of an earlier run wait for the next start");
-        }
-        if self.statuses.token().is_empty()
-            && let Err(error) = self.statuses.publish().await
-        {
-            tracing::warn!(%error, "the first status list is not published yet");
-        }
+        let recover = async {
+            if let Err(error) = self.anchors.recover().await {
+                tracing::warn!(%error, "commitments of an earlier run wait for the next start");
+            }
+        };
         let follow = async {
             let mut ticks = tokio::time::interval(refresh);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
+                if let Err(error) = self.statuses.publish_rest().await {
+                    tracing::warn!(%error, "the status list waits for the ledger");
+                }
                 if let Err(error) = self.refresh().await {
                     tracing::warn!(%error, "the view of the ledger grows older");
                 }
             }
         };
-        tokio::join!(self.anchors.work(), follow);
+        tokio::join!(recover, self.anchors.work(), follow);
     }
 
     /// Moves on to the ledger's newest head, and remembers it so that no older one is believed after a restart.

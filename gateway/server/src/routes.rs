@@ -15,12 +15,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use base64::Engine as _;
 use ledger_node::egress::EgressLog;
-use tower_http::timeout::TimeoutLayer;
-
 use crate::agency::Agency;
 use crate::config::Limits;
 use crate::metrics::{self, Metrics};
@@ -29,6 +27,9 @@ use crate::problem::Problem;
 use crate::vault::Vault;
 
 pub(crate) use answers::run;
+
+/// How long a request may take, its body's arrival included.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What handlers reach.
 #[derive(Clone)]
@@ -94,12 +95,10 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
     if let Some(log) = egress {
         router = router.route_layer(from_fn_with_state(log, ledger_node::egress::record));
     }
-    router
+    let router = router
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD", "this address takes another method")
-        })
-        .layer(from_fn(answers::panics_are_problems))
-        .layer(TimeoutLayer::new(Duration::from_secs(60)))
-        .with_state(app)
+        });
+    answers::in_time(router, PATIENCE).with_state(app)
 }

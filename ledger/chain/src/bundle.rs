@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use credential::facts::{Facts, StatusSnapshot};
-use credential::status::StatusListText;
+use credential::status::{StatusListText, anchored_digest};
 use did_registry::canonical::{decode, encode};
 use did_registry::{Did, Digest, Moment, Purposes, RegistryError, digest, label};
 
@@ -94,7 +94,7 @@ impl TrustBundle {
             schemas: BTreeMap::new(),
             statuses: BTreeMap::new(),
         };
-        let mut heads = BTreeMap::new();
+        let mut heads = Heads::new();
         for proof in &self.records {
             let proven = next.record(proof)?;
             match (&proof.key, proven.into_value()) {
@@ -111,7 +111,7 @@ impl TrustBundle {
                     facts.schemas.insert(*id, record.schema);
                 }
                 (StateKey::Status(did, _), Some(Record::Status(record))) => {
-                    heads.insert(record.head.uri.clone(), (did.clone(), record));
+                    heads.entry(record.head.uri.clone()).or_default().push((did.clone(), record));
                 }
                 _ => {} // proved, and of no use to a checkpoint
             }
@@ -124,20 +124,23 @@ impl TrustBundle {
     }
 }
 
-type Heads = BTreeMap<String, (Did, StatusRecord)>;
+/// Anchored heads by address: whoever is registered may name any address, so one may have several.
+type Heads = BTreeMap<String, Vec<(Did, StatusRecord)>>;
 
-/// A token counts if its issuer's key signed it and the anchored head names exactly its bytes.
+/// A token counts if the anchored head names exactly its bytes and that head's issuer signed it.
 fn snapshot(token: &str, heads: &Heads, facts: &Facts) -> Result<(String, StatusSnapshot), BundleError> {
     let refuse = |uri: &str| BundleError::Status(uri.to_owned());
     let text = StatusListText::parse(token).map_err(|_| refuse("unreadable"))?;
     let uri = text.unverified_uri().unwrap_or("unnamed").to_owned();
-    let (issuer, head) = heads.get(&uri).ok_or_else(|| refuse(&uri))?;
     let key_id = text.unverified_key_id().ok_or_else(|| refuse(&uri))?;
-    // The head pins the token's bytes, so a key replaced since, in good order, may have signed it.
-    let key = facts.key(issuer, key_id, Purposes::ASSERTION, Some(head.updated.time)).map_err(|_| refuse(&uri))?;
+    let digest = anchored_digest(token);
+    let signed = |(issuer, record): &(Did, StatusRecord)| {
+        // The head pins the token's bytes, so a key replaced since, in good order, may have signed it.
+        let key = facts.key(issuer, key_id, Purposes::ASSERTION, Some(record.updated.time)).ok()?;
+        (record.head.digest == digest).then(|| (issuer.clone(), record.head.epoch, key))
+    };
+    let named = heads.get(&uri).map(Vec::as_slice).unwrap_or_default();
+    let (issuer, epoch, key) = named.iter().find_map(signed).ok_or_else(|| refuse(&uri))?;
     let list = text.verify(key, &uri).map_err(|_| refuse(&uri))?;
-    if list.digest() != head.head.digest {
-        return Err(refuse(&uri));
-    }
-    Ok((uri, StatusSnapshot { issuer: issuer.clone(), epoch: head.head.epoch, list }))
+    Ok((uri, StatusSnapshot { issuer, epoch, list }))
 }

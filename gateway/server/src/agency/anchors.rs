@@ -40,6 +40,9 @@ pub(crate) struct Anchors {
     proofs: Mutex<BTreeMap<Digest, (RecordProof, SignedHead)>>,
 }
 
+/// Rows by the batch they are in.
+type Batches = BTreeMap<(CommitmentKind, Digest), Vec<(RowId, PendingRow)>>;
+
 /// The row of a digest.
 pub(crate) fn row_id(vault: &Vault, digest: &Digest) -> RowId {
     vault.index(Column::Pending, &[digest.as_bytes()])
@@ -89,16 +92,33 @@ impl Anchors {
         self.more.notify_one();
     }
 
-    /// Finds what an earlier run left and sends batches that may not have arrived.
+    /// Finds what an earlier run left: batches that may not have arrived are sent again, and what was in none,
+    /// or in one that still does not arrive, waits for the next.
     ///
     /// # Errors
-    /// The vault's or the ledger's.
+    /// The vault's.
     pub(crate) async fn recover(&self) -> Result<(), AgencyError> {
-        let mut sent: BTreeMap<(CommitmentKind, Digest), Vec<(RowId, PendingRow)>> = BTreeMap::new();
+        for ((kind, root), rows) in tokio::task::block_in_place(|| self.left())? {
+            let opening = rows.first().and_then(|(_, row)| row.opening.as_ref());
+            let size = opening.map_or(0, |opening| opening.size);
+            match self.send(kind, root, size).await {
+                Ok(()) => tokio::task::block_in_place(|| self.mark(rows))?,
+                Err(error) => {
+                    tracing::warn!(%error, count = rows.len(), "a batch of an earlier run is made anew");
+                    self.announce(kind, rows.iter().map(|(_, row)| row.digest));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The batches of an earlier run that may not have arrived; announces what is in none.
+    fn left(&self) -> Result<Batches, AgencyError> {
+        let mut sent = Batches::new();
         let mut after = None;
         loop {
             let page = self.vault.page(PENDING, after.as_ref(), 4096)?;
-            let Some((last, _)) = page.last() else { break };
+            let Some((last, _)) = page.last() else { return Ok(sent) };
             after = Some(*last);
             for (id, row) in page.into_iter().filter(|(_, row)| !row.anchored) {
                 match &row.opening {
@@ -107,13 +127,6 @@ impl Anchors {
                 }
             }
         }
-        for ((kind, root), rows) in sent {
-            let size =
-                rows.first().and_then(|(_, row)| row.opening.as_ref()).map_or(0, |opening| opening.size);
-            self.send(kind, root, size).await?;
-            self.mark(rows)?;
-        }
-        Ok(())
     }
 
     /// Batches and sends for as long as the agency runs.

@@ -37,7 +37,8 @@ pub struct Offer {
 /// Signs one credential in both formats and stages everything that goes with it.
 struct Signed {
     issued: Issued,
-    row: IssuedRow,
+    /// What is anchored: one digest a format.
+    digests: [Digest; 2],
 }
 
 impl Agency {
@@ -87,7 +88,7 @@ impl Agency {
             change.put(OFFERS, &id, &OfferRow { used: Some(now), ..offer })?;
             Ok(signed)
         })?;
-        self.anchors.announce(CommitmentKind::Credential, [signed.row.digest]);
+        self.anchors.announce(CommitmentKind::Credential, signed.digests);
         self.count_issued(1);
         Ok(signed.issued)
     }
@@ -110,7 +111,7 @@ impl Agency {
             };
             items.iter().map(sign).collect::<Result<Vec<_>, AgencyError>>()
         })?;
-        self.anchors.announce(CommitmentKind::Credential, signed.iter().map(|it| it.row.digest));
+        self.anchors.announce(CommitmentKind::Credential, signed.iter().flat_map(|it| it.digests));
         self.count_issued(signed.len());
         Ok(signed.into_iter().map(|it| it.issued).collect())
     }
@@ -169,17 +170,15 @@ impl Agency {
             expires,
         };
         let id = self.stage(change, &row)?;
-        // The document is anchored beside it, so either format has a receipt of its own.
-        Anchors::stage(
-            change,
-            CommitmentKind::Credential,
-            &document_digest(&Value::Object(document.clone())),
-        )?;
+        // The document is anchored beside it, so either format can be shown to be older than a key's end.
+        let document_digest = document_digest(&Value::Object(document.clone()));
+        Anchors::stage(change, CommitmentKind::Credential, &document_digest)?;
         if record.status != RecordStatus::Issued {
             record.status = RecordStatus::Issued;
             change.put(RECORDS, &record_row, &record)?;
         }
-        Ok(Signed { issued: Issued { id, sd_jwt: sd_jwt.compact(), data_integrity: document }, row })
+        let issued = Issued { id, sd_jwt: sd_jwt.compact(), data_integrity: document };
+        Ok(Signed { issued, digests: [digest, document_digest] })
     }
 
     /// Signs claims as a W3C document with the agency's Ed25519 key.

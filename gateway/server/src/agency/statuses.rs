@@ -1,7 +1,8 @@
 //! The agency's status list: two bits a credential, one list, its head on the ledger.
 //!
 //! A change is in the vault before it is published, and the token that is served is always the one whose
-//! digest the ledger has: it changes over only when the ledger has taken the new head.
+//! digest the ledger has: it changes over only when the ledger has taken the new head. Changes are counted,
+//! so what a crash or a lost ledger left unpublished is published later ([`Statuses::publish_rest`]).
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -14,7 +15,7 @@ use super::AgencyError;
 use super::ledger::LedgerWriter;
 use super::rows::{COUNTERS, TEXTS};
 use crate::clock::Clock;
-use crate::vault::{self, Column, RowId, Vault};
+use crate::vault::{self, Column, RowId, Vault, VaultError};
 
 /// The one list's number.
 const LIST: u32 = 1;
@@ -29,10 +30,26 @@ pub(crate) struct Statuses {
     key: (String, SigningKey),
     uri: String,
     clock: Clock,
-    list: Mutex<StatusList>,
+    list: Mutex<Current>,
     token: RwLock<Arc<str>>,
-    /// Held while publishing; the epoch published last.
-    epoch: AsyncMutex<u64>,
+    /// Held while publishing.
+    published: AsyncMutex<Published>,
+}
+
+/// The list as the vault has it.
+#[derive(Clone)]
+struct Current {
+    list: StatusList,
+    /// Changes so far.
+    changes: u64,
+}
+
+/// How far publishing has come.
+struct Published {
+    /// The epoch used last, whether or not it arrived.
+    taken: u64,
+    /// Of the token that is served: its epoch, and the changes it holds. None before the first.
+    served: Option<(u64, u64)>,
 }
 
 fn bits_row() -> RowId {
@@ -45,6 +62,14 @@ fn setting(vault: &Vault, name: &str) -> RowId {
 
 fn epoch_row(vault: &Vault, epoch: u64) -> RowId {
     vault.index(Column::Settings, &[b"status token", &epoch.to_be_bytes()])
+}
+
+/// The token of an epoch: for recomputing what was decided on it, and for this agency's own view.
+///
+/// # Errors
+/// The vault's.
+pub(crate) fn token_at(vault: &Vault, epoch: u64) -> Result<Option<String>, VaultError> {
+    vault.get(TEXTS, &epoch_row(vault, epoch))
 }
 
 impl Statuses {
@@ -64,8 +89,10 @@ impl Statuses {
             Some(bytes) => StatusList::from_bytes(2, bytes.to_vec())?,
             None => StatusList::new(2, 1 << INDEX_BITS)?,
         };
+        let counter = |name| vault.get(COUNTERS, &setting(&vault, name));
+        let (changes, taken) = (counter("changes")?.unwrap_or(0), counter("epoch")?.unwrap_or(0));
+        let served = counter("served epoch")?.zip(counter("served changes")?);
         let token = vault.get(TEXTS, &setting(&vault, "token"))?.unwrap_or_default();
-        let epoch = vault.get(COUNTERS, &setting(&vault, "epoch"))?.unwrap_or(0);
         Ok(Self {
             vault,
             writer,
@@ -73,9 +100,9 @@ impl Statuses {
             key,
             uri,
             clock,
-            list: Mutex::new(list),
+            list: Mutex::new(Current { list, changes }),
             token: RwLock::new(token.into()),
-            epoch: AsyncMutex::new(epoch),
+            published: AsyncMutex::new(Published { taken, served }),
         })
     }
 
@@ -84,12 +111,12 @@ impl Statuses {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The token of an earlier epoch, for recomputing what was decided on it.
+    /// The token of an earlier epoch.
     ///
     /// # Errors
     /// The vault's.
     pub(crate) fn token_at(&self, epoch: u64) -> Result<Option<String>, AgencyError> {
-        Ok(self.vault.get(TEXTS, &epoch_row(&self.vault, epoch))?)
+        Ok(token_at(&self.vault, epoch)?)
     }
 
     /// Where a credential with this index finds its status.
@@ -114,53 +141,72 @@ impl Statuses {
     /// Sets a status, publishes the list, and returns its epoch once the ledger has its head.
     ///
     /// # Errors
-    /// [`AgencyError::Status`] for a revocation undone, or the vault's or the ledger's.
+    /// [`AgencyError::Status`] for a revocation undone, or the vault's or the ledger's: then the change is kept,
+    /// and published later.
     pub(crate) async fn set(&self, index: u64, status: Status) -> Result<u64, AgencyError> {
-        tokio::task::block_in_place(|| {
-            let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut changed = list.clone();
-            changed.set(index, status)?;
-            self.vault
-                .write(|change| change.put_bytes(Column::StatusLists, &bits_row(), changed.as_bytes()))?;
-            *list = changed;
-            Ok::<_, AgencyError>(())
+        let changes = tokio::task::block_in_place(|| {
+            let mut current = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut changed = current.clone();
+            changed.list.set(index, status)?;
+            changed.changes += 1;
+            self.vault.write(|change| {
+                change.put_bytes(Column::StatusLists, &bits_row(), changed.list.as_bytes())?;
+                change.put(COUNTERS, &setting(&self.vault, "changes"), &changed.changes)
+            })?;
+            *current = changed;
+            Ok::<_, AgencyError>(current.changes)
         })?;
-        self.publish().await
+        self.publish(changes).await
     }
 
-    /// Publishes the list as it is. Changes that gather while one is under way share the next.
+    /// Publishes what is not published yet: the first list, or what an earlier attempt did not bring through.
+    ///
+    /// # Errors
+    /// The vault's or the ledger's.
+    pub(crate) async fn publish_rest(&self) -> Result<u64, AgencyError> {
+        let changes = self.list.lock().unwrap_or_else(PoisonError::into_inner).changes;
+        self.publish(changes).await
+    }
+
+    /// Publishes a list with at least so many changes. Those that gather while one is under way share the next.
     ///
     /// # Errors
     /// The vault's or the ledger's; the token served stays the published one.
-    pub(crate) async fn publish(&self) -> Result<u64, AgencyError> {
-        let mut published = self.epoch.lock().await;
-        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let digest_of = |token: &str| status::anchored_digest(token);
-        let now = self.clock.now();
+    async fn publish(&self, changes: u64) -> Result<u64, AgencyError> {
+        let mut published = self.published.lock().await;
+        if let Some((epoch, _)) = published.served.filter(|(_, served)| *served >= changes) {
+            return Ok(epoch);
+        }
+        let Current { list, changes } = self.list.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let claims = StatusClaims {
             uri: self.uri.clone(),
             issuer: Some(self.issuer.to_string()),
-            issued: now,
+            issued: self.clock.now(),
             expires: None,
             ttl: None,
         };
         let token = tokio::task::block_in_place(|| status::issue(&list, &claims, &self.key.0, &self.key.1));
-        let epoch = *published + 1;
-        let head = StatusHead { list: LIST, uri: self.uri.clone(), epoch, digest: digest_of(&token) };
-        // The number is taken before it is sent: whatever a crash does, no epoch names two lists.
+        let epoch = published.taken + 1;
+        let digest = status::anchored_digest(&token);
+        let head = StatusHead { list: LIST, uri: self.uri.clone(), epoch, digest };
+        // Number and token are kept before they are sent: whatever a crash does, no epoch names two lists, and
+        // none is on the ledger without its token here.
         tokio::task::block_in_place(|| {
-            let id = setting(&self.vault, "epoch");
-            self.vault.write(|change| change.put(COUNTERS, &id, &epoch))
-        })?;
-        *published = epoch;
-        self.writer.commit(Operation::Status(head)).await?;
-        tokio::task::block_in_place(|| {
-            let (latest, own) = (setting(&self.vault, "token"), epoch_row(&self.vault, epoch));
             self.vault.write(|change| {
-                change.put(TEXTS, &latest, &token)?;
-                change.put(TEXTS, &own, &token)
+                change.put(COUNTERS, &setting(&self.vault, "epoch"), &epoch)?;
+                change.put(TEXTS, &epoch_row(&self.vault, epoch), &token)
             })
         })?;
+        published.taken = epoch;
+        self.writer.commit(Operation::Status(head)).await?;
+        tokio::task::block_in_place(|| {
+            self.vault.write(|change| {
+                change.put(TEXTS, &setting(&self.vault, "token"), &token)?;
+                change.put(COUNTERS, &setting(&self.vault, "served epoch"), &epoch)?;
+                change.put(COUNTERS, &setting(&self.vault, "served changes"), &changes)
+            })
+        })?;
+        published.served = Some((epoch, changes));
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = token.into();
         Ok(epoch)
     }

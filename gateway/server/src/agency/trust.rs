@@ -4,18 +4,21 @@
 //! bundle they make is verified like any other before it becomes the view. A failed refresh leaves the view
 //! as it was, and older.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use credential::facts::Facts;
+use credential::status::anchored_digest;
 use did_registry::{Did, Digest, Moment};
 use ledger_chain::bundle::{BundleError, TrustBundle};
 use ledger_chain::light::TrustedHead;
-use ledger_chain::{Genesis, Record};
+use ledger_chain::{Genesis, Record, StateKey, StatusHead};
 use ledger_node::client::{ClientError, LedgerClient};
 use tokio::sync::Mutex;
 
-use crate::fetch::{FetchError, Fetcher};
+use super::statuses::token_at;
+use crate::fetch::Fetcher;
+use crate::vault::{Vault, VaultError};
 
 /// One consistent view.
 pub(crate) struct View {
@@ -31,11 +34,16 @@ pub(crate) struct View {
 pub(crate) struct Trust {
     client: LedgerClient,
     fetcher: Fetcher,
-    /// This agency, whose document every view has.
-    own: [Did; 1],
+    own: Own,
     view: RwLock<Arc<View>>,
     /// Held while refreshing; status tokens by their digest, so that an unchanged list is not fetched again.
     tokens: Mutex<BTreeMap<Digest, String>>,
+}
+
+/// This agency: every view has its document, and its own status list is taken from its own vault.
+pub(crate) struct Own {
+    pub did: [Did; 1],
+    pub vault: Arc<Vault>,
 }
 
 /// Why a refresh failed.
@@ -45,9 +53,9 @@ pub enum TrustError {
     /// The node could not be reached, or refused.
     #[error("the ledger: {0}")]
     Ledger(#[from] ClientError),
-    /// An issuer's status list could not be fetched.
-    #[error("a status list: {0}")]
-    Status(#[from] FetchError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// What they sent does not hold.
     #[error("the trust bundle: {0}")]
     Bundle(#[from] BundleError),
@@ -61,21 +69,20 @@ impl Trust {
     pub(crate) async fn open(
         client: LedgerClient,
         fetcher: Fetcher,
-        did: Did,
+        own: Own,
         genesis: &Genesis,
         remembered: Option<TrustedHead>,
     ) -> Result<Self, TrustError> {
-        let own = [did];
         let mut tokens = BTreeMap::new();
         let (bundle, trusted) = match remembered {
-            Some(head) => (client.bundle(None, Some(head.head().height), &own).await?, head),
+            Some(head) => (client.bundle(None, Some(head.head().height), &own.did).await?, head),
             None => {
-                let bundle = client.bundle(None, None, &own).await?;
+                let bundle = client.bundle(None, None, &own.did).await?;
                 let head = TrustedHead::from_genesis(genesis, &bundle.head).map_err(BundleError::from)?;
                 (bundle, head)
             }
         };
-        let view = complete(bundle, &trusted, &fetcher, &mut tokens).await?;
+        let view = complete(bundle, &trusted, &own, &fetcher, &mut tokens).await?;
         Ok(Self { client, fetcher, own, view: RwLock::new(Arc::new(view)), tokens: Mutex::new(tokens) })
     }
 
@@ -91,8 +98,8 @@ impl Trust {
     pub(crate) async fn refresh(&self) -> Result<Moment, TrustError> {
         let mut tokens = self.tokens.lock().await;
         let trusted = self.view().head.clone();
-        let bundle = self.client.bundle(None, Some(trusted.head().height), &self.own).await?;
-        let view = complete(bundle, &trusted, &self.fetcher, &mut tokens).await?;
+        let bundle = self.client.bundle(None, Some(trusted.head().height), &self.own.did).await?;
+        let view = complete(bundle, &trusted, &self.own, &self.fetcher, &mut tokens).await?;
         let as_of = view.facts.as_of;
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
         Ok(as_of)
@@ -114,29 +121,49 @@ impl Trust {
 }
 
 /// Adds the status lists that the bundle's own records name, and verifies the whole.
+///
+/// A list that cannot be had, or has moved on since the head, is left out: its credentials stay undecided
+/// until a refresh finds head and list together again, and nobody's silence stops the others.
 async fn complete(
     mut bundle: TrustBundle,
     trusted: &TrustedHead,
+    own: &Own,
     fetcher: &Fetcher,
     tokens: &mut BTreeMap<Digest, String>,
 ) -> Result<View, TrustError> {
     let mut current = BTreeMap::new();
-    for proof in &bundle.records {
-        let record =
-            proof.verify(&bundle.head.head.state).map_err(|error| BundleError::Light(error.into()))?;
-        let Some(Record::Status(record)) = record else { continue };
-        let token = match tokens.get(&record.head.digest) {
-            Some(token) => token.clone(),
-            None => fetcher.status_token(&record.head.uri).await?,
+    for (issuer, StatusHead { uri, epoch, digest, .. }) in lists(&bundle)? {
+        let token = match tokens.get(&digest) {
+            Some(token) => Some(token.clone()),
+            None if own.did.contains(&issuer) => token_at(&own.vault, epoch)?,
+            None => match fetcher.status_token(&uri).await {
+                Ok(token) => Some(token),
+                Err(error) => {
+                    tracing::info!(%error, issuer = %issuer.short(), "a status list cannot be had");
+                    None
+                }
+            },
         };
-        // A list that has moved on since the head is left out: its credentials stay undecided until the
-        // next refresh, which finds head and list together again.
-        if credential::status::anchored_digest(&token) == record.head.digest {
-            current.insert(record.head.digest, token);
-        }
+        current.extend(token.filter(|token| anchored_digest(token) == digest).map(|token| (digest, token)));
     }
     bundle.statuses = current.values().cloned().collect();
     *tokens = current;
     let (head, facts) = bundle.verify(trusted)?;
     Ok(View { head, facts, bundle })
+}
+
+/// The heads of recognised issuers' lists. Whoever is registered may name any address, so the others' are
+/// not fetched.
+fn lists(bundle: &TrustBundle) -> Result<Vec<(Did, StatusHead)>, BundleError> {
+    let (mut issuers, mut heads) = (BTreeSet::new(), Vec::new());
+    for proof in &bundle.records {
+        let record = proof.verify(&bundle.head.head.state).map_err(|error| BundleError::Light(error.into()))?;
+        match (&proof.key, record) {
+            (StateKey::Issuer(_, did), Some(_)) => drop(issuers.insert(did.clone())),
+            (StateKey::Status(did, _), Some(Record::Status(record))) => heads.push((did.clone(), record.head)),
+            _ => {}
+        }
+    }
+    heads.retain(|(did, _)| issuers.contains(did));
+    Ok(heads)
 }

@@ -1,14 +1,18 @@
 //! From the agency's errors to problems: one exhaustive match.
 
+use std::time::Duration;
+
+use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse as _, Response};
 use credential::Reason;
 use ledger_node::client::ClientError;
+use tokio::task::JoinSet;
 
 use crate::agency::{AgencyError, TrustError};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 impl From<AgencyError> for Problem {
     fn from(error: AgencyError) -> Self {
@@ -51,10 +55,69 @@ pub(crate) async fn run<T: Send + 'static>(
     Ok(done?)
 }
 
-/// A bug in one request is a problem for that request alone.
-pub(super) async fn panics_are_problems(request: Request, next: Next) -> Response {
-    match tokio::spawn(next.run(request)).await {
-        Ok(response) => response,
-        Err(error) => axum::response::IntoResponse::into_response(Problem::internal(&error)),
+/// Every answer comes in time, and every refusal is a problem: those of the framework's own readers of paths
+/// and queries too.
+pub(super) fn in_time<S: Clone + Send + Sync + 'static>(router: Router<S>, patience: Duration) -> Router<S> {
+    let wait = move |request: Request, next: Next| async move {
+        let answer = tokio::time::timeout(patience, panics_are_problems(request, next)).await;
+        answer.unwrap_or_else(|_| {
+            let detail = format!("a request takes at most {} s", patience.as_secs());
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", detail).into_response()
+        })
+    };
+    router.layer(from_fn(wait)).layer(map_response(problem::uniform))
+}
+
+/// A bug in one request is a problem for that request alone. A request that is given up ends here too.
+async fn panics_are_problems(request: Request, next: Next) -> Response {
+    let mut work = JoinSet::new();
+    work.spawn(next.run(request));
+    match work.join_next().await {
+        Some(Ok(response)) => response,
+        Some(Err(error)) => Problem::internal(&error).into_response(),
+        None => Problem::internal(&"a request left no answer").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::extract::Path;
+    use axum::http::header::CONTENT_TYPE;
+    use axum::routing::get;
+    use did_registry::Digest;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::problem::PROBLEM_JSON;
+
+    async fn answer(address: &str) -> (StatusCode, String, String) {
+        let router = Router::new()
+            .route("/never", get(std::future::pending::<()>))
+            .route("/bug", get(|| async { None::<&'static str>.expect("a bug") }))
+            .route("/digest/{digest}", get(|_: Path<Digest>| async {}));
+        let router = in_time(router, Duration::from_millis(20));
+        let response = router.oneshot(Request::get(address).body(Body::empty()).unwrap()).await.unwrap();
+        let (status, kind) = (response.status(), response.headers().get(CONTENT_TYPE).cloned());
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
+        let kind = kind.map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
+        (status, kind, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_or_breaks_is_a_problem() {
+        for (address, status, code) in [
+            ("/never", 408, "TIMEOUT"),
+            ("/bug", 500, "INTERNAL"),
+            ("/digest/xyz", 400, "BAD_REQUEST"),
+            ("/nowhere", 404, "NOT_FOUND"),
+        ] {
+            let (got, kind, body) = answer(address).await;
+            assert_eq!((got.as_u16(), kind.as_str()), (status, PROBLEM_JSON), "{address}");
+            assert!(body.contains(&format!("\"code\":\"{code}\"")), "{address}: {body}");
+            assert!(!body.contains("xyz"), "what came in is not repeated: {body}");
+        }
+        let (status, kind, _) = answer(&format!("/digest/{}", Digest::sha256(b""))).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::OK, ""));
     }
 }

@@ -161,6 +161,11 @@ impl Chain {
             .into_iter()
             .map(|(owner, operation)| (self.sign(owner, operation), key(owner, 0).public_key()))
             .collect();
+        self.block_of(signed);
+    }
+
+    /// One block of these transactions, each with the key it is checked with; all must be accepted.
+    pub(crate) fn block_of(&mut self, signed: Vec<(SignedTransaction, PublicKey)>) {
         let at = Moment { height: self.heads.len() as u64, time: self.time(self.heads.len() as u64) };
         let mut rng = ChaCha20Rng::seed_from_u64(at.height);
         let verified = VerifiedTransaction::verify_all(&self.genesis.id(), signed, &mut rng);

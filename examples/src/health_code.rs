@@ -1,0 +1,149 @@
+//! The health code: Guangdong and Macau recognise each other's evidence, and no record crosses.
+//!
+//! **What.** The whole flow with real processes: a ledger and two agencies, each with its own directory; two
+//! populations in two vaults; travellers both ways, most of whom cross and some of whom must not; real
+//! foreign certificates; and, at the end, the promises, each measured. [`tell`] is the story; the program
+//! tells it in full, the test tells it short and holds it to its word.
+//!
+//! **Picture.**
+//! ```text
+//!  G's vault ──offer──► wallet ──claim──► credential ──┐                       ┌─► M's gate, no cable
+//!   10,000             (own keys)   anchored on the ledger                     │   pass as one QR code
+//!                                                      ▼                       │
+//!                       M's rule ◄─challenge─ M ◄─consent, two claims─ wallet ─┘
+//!                                             └─verdict, pass, anchored receipt─► auditor recomputes
+//! ```
+//!
+//! **Absent on purpose.** 1. A network: everything is this machine. 2. Sleeping: whatever is waited for is
+//! asked for. 3. Real people: names and numbers are invented, and the numbers fail their check digits.
+
+pub mod border;
+pub mod consortium;
+pub mod crowd;
+pub mod desk;
+pub mod foreign;
+pub mod impostor;
+pub mod intake;
+pub mod jurisdiction;
+pub mod latency;
+pub mod opening;
+pub mod process;
+pub mod promises;
+pub mod proof;
+pub mod report;
+pub mod search;
+pub mod stage;
+pub mod traveller;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use crate::population::{self, Side};
+use opening::Scene;
+use promises::Promise;
+use report::{LedgerFigures, Traffic};
+use stage::Stage;
+
+/// The seed of both populations and casts, so that the story is the same every time.
+const SEED: u64 = 2020_05_10;
+
+/// How the story is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Everything is written below this directory, which is emptied first.
+    pub directory: PathBuf,
+    /// The program `causeway`.
+    pub causeway: PathBuf,
+    /// The foreign certificates.
+    pub data: PathBuf,
+    /// Travellers each way.
+    pub travellers: usize,
+    /// People each side.
+    pub people: usize,
+    /// Whether the processes are left running.
+    pub keep: bool,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// Every traveller's story.
+    pub told: Vec<crowd::Told>,
+    /// The foreign certificates.
+    pub foreign: foreign::Tally,
+    /// What left whom, by kind.
+    pub traffic: Vec<Traffic>,
+    /// How far the ledger came.
+    pub ledger: LedgerFigures,
+    /// The promises.
+    pub promises: Vec<Promise>,
+    /// What else was not as it must be, in words.
+    pub surprises: Vec<String>,
+}
+
+impl Outcome {
+    /// Everything that was not as it must be, in words; empty if the story went as it should.
+    pub fn broken(&self) -> Vec<String> {
+        let mut broken = self.surprises.clone();
+        broken.extend(report::unexpected(&self.told));
+        let foreign = self.foreign.surprises.iter();
+        broken.extend(foreign.map(|(file, wanted, got)| format!("{file}: {got} instead of {wanted}")));
+        if self.foreign.transcoded != self.foreign.accepted {
+            let (made, accepted) = (self.foreign.transcoded, self.foreign.accepted);
+            broken.push(format!("{made} passes for {accepted} accepted foreign certificates"));
+        }
+        let kept = |promise: &&Promise| !promise.kept;
+        broken.extend(self.promises.iter().filter(kept).map(|promise| format!("broken promise: {}", promise.text)));
+        broken
+    }
+}
+
+/// Tells the story on `stage`, from an empty directory to the last promise.
+///
+/// # Errors
+/// If it cannot be told to its end. What came out otherwise than it must is in the outcome.
+pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
+    stage.line(
+        "Guangdong and Macau recognise each other's health evidence, and no record crosses the border.\n\
+         A ledger and two agencies start as processes of their own; two populations go into two vaults; wallets\n\
+         claim, consent and show only what the other side's rule asks for; gates decide without a network.\n",
+    )?;
+    process::clear(&options.directory).await?;
+    let cases = foreign::cases(&options.data)?;
+    let today = gateway::clock::Clock::system().now().date();
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+    let sides = [Side::Guangdong, Side::Macau];
+    let people = sides.map(|side| population::people(side, options.people, today, &mut rng));
+    let casts = [&people[0], &people[1]].map(|people| population::cast(people, options.travellers, &mut rng));
+
+    let mut scene = Box::pin(Scene::open(options, people, stage)).await?;
+    let imports = intake::import(&scene.sides, &scene.schema.id(), stage).await?;
+    let mut surprises = Vec::new();
+    for (side, import) in scene.sides.iter().zip(&imports) {
+        surprises.extend(intake::surprises(import, side.people.len()));
+    }
+    let borders = Box::pin(scene.borders(stage)).await?;
+    let clinic = (&scene.clinic, &mut scene.ledger);
+    let told = Box::pin(crowd::travel(&scene.sides, &casts, &borders, clinic, &scene.schema, stage)).await?;
+    let macau = &scene.sides[1].desk;
+    let foreign = foreign::take(&cases, macau, &scene.rules[1].foreign.id(), stage).await?;
+
+    let pass = told.iter().find_map(|told| {
+        let crossed = told.journey.as_ref().ok().filter(|journey| journey.crossed() && told.from == Side::Guangdong);
+        crossed?.pass
+    });
+    let pass = pass.context("nobody crossed, so there is nothing to look closer at")?;
+    let (promises, traffic, audit) = Box::pin(proof::prove(&mut scene, &borders, &casts, pass, stage)).await?;
+    let ledger = LedgerFigures::read(&scene).await?;
+    let outcome = Outcome { told, foreign, traffic, ledger, promises, surprises };
+    report::show(&outcome, &imports, &audit, stage)?;
+    if options.keep {
+        let kept = scene.parties.keep(&options.directory)?;
+        report::left_running(&kept, stage)?;
+    } else {
+        scene.parties.end_all().await?;
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,182 @@
+//! The opening: who is there, what they agreed on, and the processes that speak for them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use causeway::agency::Agency;
+use causeway::ledger::Ledger;
+use causeway::setup::Network;
+use credential::transcoding::pass_schema;
+use did_registry::{CredentialType, Digest, Schema};
+use gateway::clock::Clock;
+use ledger_chain::Operation;
+use ledger_chain::bundle::TrustBundle;
+use ledger_chain::light::TrustedHead;
+
+use super::Options;
+use super::border::Border;
+use super::consortium::{HEALTH_PASS, Rules, Voice, found, recognise};
+use super::impostor::Clinic;
+use super::jurisdiction::{Jurisdiction, Named as _, free_addresses};
+use super::process::Parties;
+use super::stage::Stage;
+use crate::population::{self, Person, Side};
+
+/// How long the agencies may take to learn of each other.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everybody, in place.
+pub struct Scene {
+    /// The processes.
+    pub parties: Parties,
+    /// The network's files.
+    pub network: Network,
+    /// The ledger, as whoever checks it sees it.
+    pub ledger: Ledger,
+    /// Guangdong and Macau.
+    pub sides: [Jurisdiction; 2],
+    /// Their rules.
+    pub rules: [Rules; 2],
+    /// What a health test says.
+    pub schema: Schema,
+    /// A clinic that nobody recognised.
+    pub clinic: Clinic,
+    /// The gates' directories: that into Macau, that into Guangdong.
+    pub gates: [PathBuf; 2],
+}
+
+impl Scene {
+    /// Starts everybody in the story's empty directory.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub async fn open(options: &Options, people: [Vec<Person>; 2], stage: &Stage) -> anyhow::Result<Self> {
+        // Configurations name files by whole paths, because the parties stand elsewhere.
+        let directory = std::fs::canonicalize(&options.directory)?;
+        let data = std::fs::canonicalize(&options.data)?;
+        let mut parties = Parties::of(&options.causeway)?;
+
+        let step = stage.wait("a ledger, and a committee of three");
+        let network = found(&directory.join("ledger"))?;
+        record_egress(&network.node)?;
+        let node = network.node.to_str().context("the directory's name is UTF-8")?;
+        let url = parties.start("ledger", &network.node, &["node", "run", node]).await?;
+        let mut ledger = Ledger::connect(&url, network.genesis.clone()).await?;
+        step.done("ledger started; its committee: Guangdong, Macau and an auditor of neither, two votes decide")?;
+
+        let step = stage.wait("two agencies register, are recognised, and publish their rules");
+        let [one, two] = free_addresses()?;
+        let [guangdong, macau] = people;
+        let home = |side: Side| directory.join(side.folder());
+        let (g, m) = (Side::Guangdong, Side::Macau);
+        let context = (&mut ledger, data.as_path());
+        let guangdong = Jurisdiction::set_up(g, &home(g), (one, two), &url, context, guangdong).await?;
+        let context = (&mut ledger, data.as_path());
+        let macau = Jurisdiction::set_up(m, &home(m), (two, one), &url, context, macau).await?;
+        let sides = [guangdong, macau];
+        let schema = population::schema();
+        let rules = agree(&ledger, &network, &sides, &schema).await?;
+        let clinic = Clinic::open(&directory.join("clinic"), &mut ledger).await?;
+        for side in &sides {
+            side.start(&mut parties).await?;
+        }
+        acquainted(&sides, &network).await?;
+        step.done("two agencies registered, recognised by the committee, rules published, gateways started")?;
+        let gates = [m, g].map(|side| directory.join("gates").join(side.folder()));
+        Ok(Self { parties, network, ledger, sides, rules, schema, clinic, gates })
+    }
+
+    /// Opens both gates; from here on they have no cable.
+    ///
+    /// # Errors
+    /// If an agency's bundle does not hold.
+    pub async fn borders(&self, stage: &Stage) -> anyhow::Result<[Arc<Border>; 2]> {
+        let step = stage.wait("the gates take a trust bundle each");
+        let [guangdong, macau] = &self.sides;
+        let [into_macau, into_guangdong] = &self.gates;
+        let there = self.border(guangdong, (macau, &self.rules[1]), into_macau).await?;
+        let back = self.border(macau, (guangdong, &self.rules[0]), into_guangdong).await?;
+        step.done("the gates took one trust bundle each, verified from the genesis on; their cable is out now")?;
+        Ok([Arc::new(there), Arc::new(back)])
+    }
+
+    async fn border(
+        &self,
+        from: &Jurisdiction,
+        (to, rules): (&Jurisdiction, &Rules),
+        gate: &Path,
+    ) -> anyhow::Result<Border> {
+        let source = (from.agency.clone(), from.did.clone());
+        let policies = (rules.entry.id(), rules.gate.id());
+        let place = (gate, to.side.gate());
+        Border::open(source, to.agency.clone(), policies, place, &self.network.genesis).await
+    }
+}
+
+/// Has the node write down what it sends.
+fn record_egress(node: &Path) -> anyhow::Result<()> {
+    let file = node.join("ledger.toml");
+    let mut config = ledger_node::Config::read(&file)?;
+    config.egress_log = Some(node.join("egress.log"));
+    Ok(config.write(&file)?)
+}
+
+/// Schemas, recognitions and rules go onto the ledger.
+async fn agree(
+    ledger: &Ledger,
+    network: &Network,
+    sides: &[Jurisdiction; 2],
+    schema: &Schema,
+) -> anyhow::Result<[Rules; 2]> {
+    let voice = |directory: &Path| Voice::of(directory, ledger.client(), &network.ledger);
+    let voices = [voice(&sides[0].directory)?, voice(&sides[1].directory)?];
+    let pass = pass_schema(&CredentialType::new(HEALTH_PASS)?);
+    for published in [schema.clone(), pass, credential::foreign::schema()] {
+        voices[0].say(Operation::Schema(published)).await?;
+    }
+    let committee: Vec<Voice> =
+        network.members.iter().map(|(directory, _)| voice(directory)).collect::<Result<_, _>>()?;
+    let now = Clock::system().now();
+    for (side, voice) in sides.iter().zip(&voices) {
+        recognise(&committee, &side.did).await?;
+        Rules::of(&side.did, schema, now)?.publish(voice).await?;
+    }
+    Ok([Rules::of(&sides[0].did, schema, now)?, Rules::of(&sides[1].did, schema, now)?])
+}
+
+/// Waits until each agency has the other's status list: until then it decides nothing on its credentials.
+async fn acquainted(sides: &[Jurisdiction; 2], network: &Network) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    for side in sides {
+        loop {
+            // A refusal here says that the other's list is not there yet.
+            let lists = match side.desk.refresh().await {
+                Ok(_) => lists(&side.agency, network).await?,
+                Err(error) => {
+                    ensure!(Instant::now() < deadline, "{} sees no status list: {error:#}", side.side.name());
+                    0
+                }
+            };
+            if lists == sides.len() {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "{} knows {lists} status lists of two", side.side.name());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(())
+}
+
+/// Status lists in an agency's bundle.
+async fn lists(agency: &Agency, network: &Network) -> anyhow::Result<usize> {
+    let bundle = TrustBundle::from_bytes(&agency.bundle(None).await?)?;
+    let trusted = TrustedHead::from_genesis(&network.genesis, &bundle.head)?;
+    Ok(bundle.verify(&trusted)?.1.statuses.len())
+}
+
+/// A digest as the start of a longer command is readable with.
+pub fn short(digest: &Digest) -> String {
+    digest.short()
+}

@@ -1,0 +1,188 @@
+//! The promises, each kept or broken by measurement.
+//!
+//! A search that finds nothing proves nothing until it has found something: each kind of search is also made
+//! for a text that is known to be there, and a search that misses it breaks its promise.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use anyhow::Context as _;
+use ledger_node::egress::{self, Sent};
+
+use super::border::Border;
+use super::jurisdiction::Jurisdiction;
+use super::search::{Found, Needles};
+use crate::population::{Person, Side};
+
+/// The one call whose answer carries personal values: a credential on its way to its own holder.
+const DELIVERY: &str = "POST /v1/claims";
+
+/// A promise and what was measured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Promise {
+    /// What was promised.
+    pub text: String,
+    /// What was looked through, and what was found.
+    pub measure: String,
+    /// Whether it was kept.
+    pub kept: bool,
+}
+
+/// What one party sent, as it wrote it down itself.
+pub struct Egress {
+    /// Who.
+    pub name: &'static str,
+    /// Whose people it may deliver credentials to.
+    pub home: Option<Side>,
+    /// What.
+    pub sent: Vec<Sent>,
+}
+
+impl Egress {
+    /// Reads a party's log.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn read(name: &'static str, home: Option<Side>, path: &Path) -> anyhow::Result<Self> {
+        let sent = egress::read(path).with_context(|| format!("{} records what {name} sent", path.display()))?;
+        Ok(Self { name, home, sent })
+    }
+}
+
+/// The values of each side's people that nobody on the other side has: a name that both sides know says
+/// nothing of where it came from.
+///
+/// # Errors
+/// If there are too many for memory.
+pub fn needles(sides: &[Jurisdiction; 2]) -> anyhow::Result<[Needles; 2]> {
+    Ok([own(&sides[0].people, &sides[1].people)?, own(&sides[1].people, &sides[0].people)?])
+}
+
+fn own(people: &[Person], others: &[Person]) -> anyhow::Result<Needles> {
+    let values: BTreeSet<String> = people.iter().flat_map(Person::personal_values).collect();
+    let values: Vec<String> = values.into_iter().collect();
+    let theirs = others.iter().flat_map(Person::personal_values).collect::<Vec<_>>().join("\n");
+    let shared: BTreeSet<usize> =
+        AhoCorasick::new(&values)?.find_overlapping_iter(&theirs).map(|hit| hit.pattern().as_usize()).collect();
+    Needles::new(values.iter().enumerate().filter(|(place, _)| !shared.contains(place)).map(|(_, value)| value))
+}
+
+/// No personal value left in anything that any party sent, but for a credential on its way to its own holder.
+pub fn nothing_left(parties: &[Egress], needles: &[Needles; 2]) -> Promise {
+    let (mut searched, mut delivered) = (Found::default(), Found::default());
+    for (side, needles) in [Side::Guangdong, Side::Macau].into_iter().zip(needles) {
+        for party in parties {
+            for sent in &party.sent {
+                let found = needles.search(&sent.body);
+                if sent.kind == DELIVERY && party.home == Some(side) {
+                    delivered += found;
+                } else {
+                    searched += found;
+                }
+            }
+        }
+    }
+    Promise {
+        text: "No record left its agency: personal values in what the three parties sent".into(),
+        measure: format!(
+            "{} in {} messages, {}; the same search finds {} in {} credentials given to their own holders",
+            searched.hits,
+            searched.items,
+            megabytes(searched.bytes),
+            delivered.hits,
+            delivered.items,
+        ),
+        kept: searched.hits == 0 && delivered.hits >= delivered.items && delivered.items > 0,
+    }
+}
+
+/// The destination was shown what its rule asks for, and nothing else.
+pub fn nothing_unasked(borders: &[Arc<Border>; 2], needles: &[Needles; 2]) -> Promise {
+    let mut searched = Found::default();
+    let (mut asked, mut unasked) = (0, 0);
+    for (border, needles) in borders.iter().zip(needles) {
+        searched += needles.search(&border.sent());
+        let wanted = border.facts.policies.get(&border.entry).map(|policy| policy.claims()).unwrap_or_default();
+        for (claim, count) in border.shown() {
+            *(if wanted.contains(claim.as_str()) { &mut asked } else { &mut unasked }) += count;
+        }
+    }
+    Promise {
+        text: "The destination was shown only what its rule asks for".into(),
+        measure: format!(
+            "{asked} claims asked for, {unasked} not asked for; {} personal values in {} of applications and codes",
+            searched.hits,
+            megabytes(searched.bytes),
+        ),
+        kept: unasked == 0 && searched.hits == 0 && asked > 0,
+    }
+}
+
+/// A place to search, whose values must not be in it, and a text that is known to be there.
+pub struct Place<'a> {
+    /// Directory or file.
+    pub path: PathBuf,
+    /// Whose values are looked for.
+    pub of: &'a Needles,
+    /// What must be found, or the search is blind.
+    pub control: String,
+}
+
+/// No personal value is in any of these places.
+///
+/// # Errors
+/// If a place cannot be read.
+pub fn nothing_stored(text: &str, places: &[Place<'_>]) -> anyhow::Result<Promise> {
+    let mut searched = Found::default();
+    let mut blind = Vec::new();
+    for place in places {
+        searched += place.of.search_files(&place.path)?;
+        if Needles::new([&place.control])?.search_files(&place.path)?.hits == 0 {
+            blind.push(place.path.display().to_string());
+        }
+    }
+    let blindness = if blind.is_empty() { String::new() } else { format!("; blind in {}", blind.join(", ")) };
+    Ok(Promise {
+        text: text.to_owned(),
+        measure: format!(
+            "{} in {} files, {}; texts known to be there were found in each of {} places{blindness}",
+            searched.hits,
+            searched.items,
+            megabytes(searched.bytes),
+            places.len() - blind.len(),
+        ),
+        kept: searched.hits == 0 && blind.is_empty(),
+    })
+}
+
+/// The places where nothing may be: the ledger's files with its log, each gate, and the whole of the other
+/// side's directory with its vault and its logs. `published` is a text that the ledger holds.
+pub fn places<'a>(
+    (node, published): (&Path, &str),
+    (sides, gates): (&[Jurisdiction; 2], &[PathBuf; 2]),
+    needles: &'a [Needles; 2],
+) -> [Vec<Place<'a>>; 2] {
+    let mut common = Vec::new();
+    let mut other = Vec::new();
+    for (place, needles) in needles.iter().enumerate() {
+        let (own, foreign) = (&sides[place], &sides[1 - place]);
+        common.push(Place { path: node.to_owned(), of: needles, control: published.to_owned() });
+        for gate in gates {
+            common.push(Place { path: gate.clone(), of: needles, control: "\"verdict\":\"accept\"".into() });
+        }
+        common.push(Place { path: own.directory.join("log"), of: needles, control: own.did.to_string() });
+        other.push(Place { path: foreign.directory.clone(), of: needles, control: foreign.did.to_string() });
+    }
+    [common, other]
+}
+
+/// Bytes as people say them.
+pub fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}

@@ -1,0 +1,179 @@
+//! `causeway committee`: who issues what, by the committee's votes.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use did_registry::{CredentialType, Date, Did, Motion, Timestamp};
+use ledger_chain::{Record, StateKey};
+
+use super::{Ending, NodeAddress, World};
+use crate::actor::ActorDirectory;
+use crate::committee::{committee, vote};
+use crate::ledger::Ledger;
+use crate::screen::{Screen, Tone, toned};
+
+/// Days for which a recognition holds unless said otherwise.
+const YEAR: i32 = 365;
+/// Days in which the members vote unless said otherwise.
+const VOTING: i32 = 30;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum CommitteeCommand {
+    /// Recognise an issuer for a credential type, within a window.
+    Recognise {
+        #[command(flatten)]
+        ballot: BallotArgs,
+        /// From when on: a time, or a day; by default today.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Until when, exclusive; by default a year from then.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// End an issuer's recognition for a credential type, from the decision on.
+    Withdraw {
+        #[command(flatten)]
+        ballot: BallotArgs,
+    },
+    /// Show the committee, and whom it recognises.
+    Members {
+        /// Any actor's directory: it pins the ledger.
+        directory: PathBuf,
+        #[command(flatten)]
+        node: NodeAddress,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct BallotArgs {
+    /// A voting member's directory; repeat for those who vote from here.
+    #[arg(long = "member", value_name = "DIR", required = true, num_args = 1..)]
+    members: Vec<PathBuf>,
+    /// The issuer's identifier.
+    #[arg(long, value_name = "DID")]
+    issuer: String,
+    /// The credential type, for example HealthCertificate.
+    #[arg(long = "type", value_name = "TYPE")]
+    credential_type: String,
+    /// The round, when a motion was decided before; by default the first that is not.
+    #[arg(long)]
+    round: Option<u32>,
+    /// Until when the members may vote; all of them name the same, by default a month from today.
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
+    #[command(flatten)]
+    node: NodeAddress,
+}
+
+pub(super) async fn run(command: CommitteeCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    // Whole days, so that members who vote one after the other mean the same motion.
+    let today = world.clock.now().date();
+    match command {
+        CommitteeCommand::Recognise { ballot, from, until } => {
+            let from = time(from.as_deref(), today)?;
+            let until = time(until.as_deref(), from.date().plus_days(YEAR))?;
+            let (issuer, credential_type) = subject(&ballot)?;
+            cast(ballot, Motion::RecogniseIssuer { issuer, credential_type, from, until }, world).await
+        }
+        CommitteeCommand::Withdraw { ballot } => {
+            let (issuer, credential_type) = subject(&ballot)?;
+            cast(ballot, Motion::WithdrawIssuer { issuer, credential_type }, world).await
+        }
+        CommitteeCommand::Members { directory, node } => {
+            let mut ledger = node.connect(&ActorDirectory::open(&directory)?).await?;
+            members(&mut ledger, world.screen).await
+        }
+    }
+}
+
+fn subject(ballot: &BallotArgs) -> anyhow::Result<(Did, CredentialType)> {
+    Ok((ballot.issuer.parse()?, CredentialType::new(&ballot.credential_type)?))
+}
+
+/// A time, or the start of a day.
+fn time(text: Option<&str>, default: Date) -> anyhow::Result<Timestamp> {
+    let Some(text) = text else { return Ok(default.midnight()) };
+    let day = text.parse::<Date>().map(Date::midnight);
+    day.or_else(|_| text.parse()).with_context(|| format!("{text:?} is neither a day (2021-06-01) nor a time (2021-06-01T00:00:00Z)"))
+}
+
+async fn cast(args: BallotArgs, motion: Motion, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let members = args.members.iter().map(|path| ActorDirectory::open(path));
+    let members = members.collect::<Result<Vec<_>, _>>()?;
+    let first = members.first().context("at least one member votes")?;
+    let mut ledger = args.node.connect(first).await?;
+    let expires = time(args.expires.as_deref(), world.clock.now().date().plus_days(VOTING))?;
+    let voted = Box::pin(vote(&mut ledger, &members, &motion, args.round, expires)).await?;
+    let screen = world.screen;
+    let Some(ballot) = voted.ballot else {
+        screen.headline(Tone::Good, "nothing to decide", "the ledger is so already")?;
+        return Ok(Ending::Good);
+    };
+    let rows = members.iter().map(|member| {
+        let voice = match (voted.cast.contains(member.did()), ballot.approvals.contains(member.did())) {
+            (true, _) => toned(Tone::Good, "voted now"),
+            (false, true) => toned(Tone::Quiet, "had voted"),
+            (false, false) => toned(Tone::Quiet, "not needed any more"),
+        };
+        vec![Cell::new(member.did()), voice]
+    });
+    screen.table(&["member", "vote"], rows.collect())?;
+    let count = format!("{} of {} votes, round {}", ballot.approvals.len(), voted.threshold, voted.round);
+    match ballot.decided {
+        Some(at) => {
+            screen.headline(Tone::Good, "decided", format!("{count}, at height {}, {}", at.height, at.time))?;
+            Ok(Ending::Good)
+        }
+        None => {
+            screen.headline(Tone::Warning, "open", format!("{count}; members may vote until {expires}"))?;
+            Ok(Ending::Open)
+        }
+    }
+}
+
+async fn members(ledger: &mut Ledger, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
+    let committee = committee(ledger).await?;
+    let (threshold, count) = (committee.threshold(), committee.members().len());
+    screen.headline(Tone::Good, "committee", format!("{threshold} of {count} decide"))?;
+    for member in committee.members() {
+        screen.line(format!("  {member}"))?;
+    }
+    let now = ledger.head().head().time;
+    let mut rows = Vec::new();
+    for key in ledger.client().keys("issuer").await? {
+        if !matches!(key, StateKey::Issuer(..)) {
+            continue;
+        }
+        if let Some(Record::Issuer(it)) = ledger.record(&key).await? {
+            let state = if it.holds_at(now) { toned(Tone::Good, "recognised") } else { toned(Tone::Quiet, "not now") };
+            rows.push(vec![
+                Cell::new(&it.credential_type),
+                Cell::new(&it.issuer),
+                state,
+                Cell::new(format!("{} to {}", it.from.date(), it.until.date())),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        screen.line("no issuer is recognised yet")?;
+    } else {
+        screen.table(&["type", "issuer", "state", "window"], rows)?;
+    }
+    Ok(Ending::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_its_first_second() {
+        let today: Date = "2021-06-01".parse().unwrap();
+        assert_eq!(time(None, today).unwrap().to_string(), "2021-06-01T00:00:00Z");
+        assert_eq!(time(Some("2021-07-01"), today).unwrap().to_string(), "2021-07-01T00:00:00Z");
+        assert_eq!(time(Some("2021-07-01T12:00:00Z"), today).unwrap().to_string(), "2021-07-01T12:00:00Z");
+        assert!(time(Some("tomorrow"), today).unwrap_err().to_string().contains("neither a day"));
+    }
+}

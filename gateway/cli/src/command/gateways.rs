@@ -1,0 +1,152 @@
+//! `causeway gateway`: an agency's server, from its first key to its last request.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use did_registry::{Guardians, PublicKey};
+use gateway::Gateway;
+use gateway::config::Config;
+use rand::rngs::OsRng;
+
+use super::service::{AddressFile, told_to_stop};
+use super::{Ending, NodeAddress, World, absolute};
+use crate::actor::ActorDirectory;
+use crate::screen::Tone;
+use crate::setup::{self, AgencyPlan};
+use crate::{identity, trust};
+
+#[derive(Subcommand, Debug)]
+pub(super) enum GatewayCommand {
+    /// Make an agency's directory: keys, configuration, one operator. Registers nothing.
+    Init(Box<InitArgs>),
+    /// Register the agency's identifier on the ledger; harmless if it is already.
+    Register {
+        /// The agency's directory.
+        directory: PathBuf,
+        #[command(flatten)]
+        node: NodeAddress,
+    },
+    /// Run the gateway until it is told to stop; writes where it listens to the file address.
+    Run {
+        /// The agency's directory.
+        directory: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// Where to make it.
+    directory: PathBuf,
+    /// The agency's name, for people.
+    #[arg(long)]
+    name: String,
+    /// The ledger node to follow.
+    #[arg(long, value_name = "URL", env = "CAUSEWAY_LEDGER")]
+    ledger: String,
+    /// The genesis file of the ledger to trust.
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// Where to listen; what others call the gateway by includes the port, so it is not 0.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// What wallets and verifiers call this gateway; by default http and the address it listens on.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// A host (host or host:port) that another agency's status list is fetched from; repeat for several.
+    #[arg(long = "status-host", value_name = "HOST")]
+    status_hosts: Vec<String>,
+    /// The public key of a guardian who may help to recover the identifier; repeat for several.
+    #[arg(long = "guardian", value_name = "KEY", requires = "guardian_threshold")]
+    guardians: Vec<String>,
+    /// How many guardians must agree.
+    #[arg(long, value_name = "K", requires = "guardians")]
+    guardian_threshold: Option<u8>,
+    /// Hours in which the owner may veto a recovery.
+    #[arg(long, value_name = "HOURS", default_value_t = 72)]
+    guardian_delay: u64,
+    /// Trust list for foreign certificates.
+    #[arg(long, value_name = "FILE", requires = "value_sets")]
+    trust_list: Option<PathBuf>,
+    /// Directory of value sets for foreign certificates.
+    #[arg(long, value_name = "DIR", requires = "trust_list")]
+    value_sets: Option<PathBuf>,
+    /// Where to record every byte that leaves.
+    #[arg(long, value_name = "FILE")]
+    egress_log: Option<PathBuf>,
+    /// Seconds between looks at the ledger.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    refresh: u64,
+}
+
+pub(super) async fn run(command: GatewayCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    match command {
+        GatewayCommand::Init(args) => init(*args, world),
+        GatewayCommand::Register { directory, node } => register(&directory, &node, world).await,
+        GatewayCommand::Run { directory } => Box::pin(serve(&directory, world, told_to_stop())).await,
+    }
+}
+
+fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let public_url = match args.public_url {
+        Some(url) => url,
+        None if args.listen.port() != 0 => format!("http://{}", args.listen),
+        None => anyhow::bail!("with port 0 nobody can know what to call the gateway: give --public-url, or a port"),
+    };
+    let keys = args.guardians.iter().map(|key| PublicKey::from_multibase(key)).collect::<Result<BTreeSet<_>, _>>()?;
+    let guardians =
+        args.guardian_threshold.map(|threshold| Guardians { threshold, keys, delay: args.guardian_delay.saturating_mul(3600) });
+    let plan = AgencyPlan {
+        name: args.name,
+        listen: args.listen,
+        public_url,
+        ledger_url: args.ledger,
+        genesis: trust::read_genesis(&args.genesis)?,
+        status_hosts: args.status_hosts,
+        guardians,
+        trust_list: absolute(args.trust_list)?,
+        value_sets: absolute(args.value_sets)?,
+        egress_log: absolute(args.egress_log)?,
+        refresh_seconds: args.refresh,
+    };
+    let new = setup::agency(&args.directory, &plan, &mut OsRng)?;
+    let screen = world.screen;
+    screen.headline(Tone::Good, "agency", format!("{}, {}", plan.name, new.did))?;
+    screen.facts(&[
+        ("configuration", new.config.display().to_string()),
+        ("address", plan.public_url),
+        ("ledger", format!("{} at {}", plan.genesis.id().short(), plan.ledger_url)),
+    ])?;
+    screen.headline(Tone::Warning, "operator admin", "this token is shown once; only its digest is kept:")?;
+    screen.line(format!("  {}", new.token.expose()))?;
+    screen.line(format!("next: causeway gateway register {}", args.directory.display()))?;
+    Ok(Ending::Good)
+}
+
+async fn register(directory: &Path, node: &NodeAddress, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let actor = ActorDirectory::open(directory)?;
+    let mut ledger = node.connect(&actor).await?;
+    let outcome = match identity::register(&mut ledger, &actor).await? {
+        Some(height) => format!("{} at height {height}", actor.did()),
+        None => format!("{} was registered before", actor.did()),
+    };
+    world.screen.headline(Tone::Good, "registered", outcome)?;
+    world.screen.line("next: the committee recognises it, with causeway committee recognise")?;
+    Ok(Ending::Good)
+}
+
+/// Runs a gateway until `stop` ends.
+async fn serve(directory: &Path, world: World<'_, '_>, stop: impl Future<Output = std::io::Result<()>>) -> anyhow::Result<Ending> {
+    let config = Config::load(&directory.join("gateway.toml")).context("an agency's directory has a file gateway.toml")?;
+    AddressFile::clear(directory)?;
+    let running = Box::pin(Gateway::start(&config, world.clock)).await?;
+    let url = format!("http://{}", running.address());
+    let address = AddressFile::write(directory, &url)?;
+    world.screen.headline(Tone::Good, "gateway", format!("{}: {url}, {}", config.name, config.did))?;
+    stop.await?;
+    drop(address);
+    running.stop().await?;
+    Ok(Ending::Good)
+}
