@@ -44,7 +44,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use crate::population::{self, Side};
 use opening::Scene;
 use promises::Promise;
-use report::{LedgerFigures, Traffic};
+use proof::Proof;
 use stage::Stage;
 
 /// The seed of both populations and casts, so that the story is the same every time.
@@ -73,12 +73,8 @@ pub struct Outcome {
     pub told: Vec<crowd::Told>,
     /// The foreign certificates.
     pub foreign: foreign::Tally,
-    /// What left whom, by kind.
-    pub traffic: Vec<Traffic>,
-    /// How far the ledger came.
-    pub ledger: LedgerFigures,
-    /// The promises.
-    pub promises: Vec<Promise>,
+    /// What was measured at the end, the promises among it.
+    pub proof: Proof,
     /// What else was not as it must be, in words.
     pub surprises: Vec<String>,
 }
@@ -95,7 +91,7 @@ impl Outcome {
             broken.push(format!("{made} passes for {accepted} accepted foreign certificates"));
         }
         let kept = |promise: &&Promise| !promise.kept;
-        broken.extend(self.promises.iter().filter(kept).map(|promise| format!("broken promise: {}", promise.text)));
+        broken.extend(self.proof.promises.iter().filter(kept).map(|promise| format!("broken promise: {}", promise.text)));
         broken
     }
 }
@@ -135,10 +131,9 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
         crossed?.pass
     });
     let pass = pass.context("nobody crossed, so there is nothing to look closer at")?;
-    let (promises, traffic, audit) = Box::pin(proof::prove(&mut scene, &borders, &casts, pass, stage)).await?;
-    let ledger = LedgerFigures::read(&scene).await?;
-    let outcome = Outcome { told, foreign, traffic, ledger, promises, surprises };
-    report::show(&outcome, &imports, &audit, stage)?;
+    let proof = Box::pin(proof::prove(&mut scene, &borders, &casts, pass, stage)).await?;
+    let outcome = Outcome { told, foreign, proof, surprises };
+    report::show(&outcome, &imports, &scene, stage)?;
     if options.keep {
         let kept = scene.parties.keep(&options.directory)?;
         report::left_running(&kept, stage)?;

@@ -9,7 +9,7 @@ use causeway::agency::Agency;
 use causeway::ledger::Ledger;
 use causeway::setup::Network;
 use credential::transcoding::pass_schema;
-use did_registry::{CredentialType, Digest, Schema};
+use did_registry::{CredentialType, Schema};
 use gateway::clock::Clock;
 use ledger_chain::Operation;
 use ledger_chain::bundle::TrustBundle;
@@ -33,6 +33,8 @@ pub struct Scene {
     pub parties: Parties,
     /// The network's files.
     pub network: Network,
+    /// Where its node answers.
+    pub url: String,
     /// The ledger, as whoever checks it sees it.
     pub ledger: Ledger,
     /// Guangdong and Macau.
@@ -85,7 +87,7 @@ impl Scene {
         acquainted(&sides, &network).await?;
         step.done("two agencies registered, recognised by the committee, rules published, gateways started")?;
         let gates = [m, g].map(|side| directory.join("gates").join(side.folder()));
-        Ok(Self { parties, network, ledger, sides, rules, schema, clinic, gates })
+        Ok(Self { parties, network, url, ledger, sides, rules, schema, clinic, gates })
     }
 
     /// Opens both gates; from here on they have no cable.
@@ -174,9 +176,4 @@ async fn lists(agency: &Agency, network: &Network) -> anyhow::Result<usize> {
     let bundle = TrustBundle::from_bytes(&agency.bundle(None).await?)?;
     let trusted = TrustedHead::from_genesis(&network.genesis, &bundle.head)?;
     Ok(bundle.verify(&trusted)?.1.statuses.len())
-}
-
-/// A digest as the start of a longer command is readable with.
-pub fn short(digest: &Digest) -> String {
-    digest.short()
 }
