@@ -81,23 +81,29 @@ impl Signature {
         &self.0
     }
 
-    /// Whether the first half spells a point the one way RFC 8032 §5.1.3 allows: y < p, no sign on x = 0.
+    /// Whether the first half is spelt the one way that [`is_canonical`] allows.
     ///
     /// ZIP 215 accepts other spellings of `R`; refusing them leaves one form to a signature.
     fn commitment_is_canonical(&self) -> bool {
-        const P: [u8; 32] = {
-            let mut p = [0xff; 32];
-            (p[0], p[31]) = (0xed, 0x7f);
-            p
-        };
-        let (mut y, mut one, mut minus_one) = ([0; 32], [0; 32], P);
-        y.copy_from_slice(&self.0[..32]);
-        (one[0], minus_one[0]) = (1, 0xec);
-        let signed = y[31] & 0x80 != 0;
-        y[31] &= 0x7f;
-        let below = y.iter().rev().lt(P.iter().rev());
-        below && !(signed && (y == one || y == minus_one))
+        self.0.first_chunk().is_some_and(is_canonical)
     }
+}
+
+/// Whether bytes spell a point of Ed25519 the one way RFC 8032 §5.1.3 allows: y < p, no sign on x = 0.
+///
+/// Says the same of a point as compressing it again, without an inversion in the field.
+fn is_canonical(point: &[u8; 32]) -> bool {
+    const P: [u8; 32] = {
+        let mut p = [0xff; 32];
+        (p[0], p[31]) = (0xed, 0x7f);
+        p
+    };
+    let (mut y, mut one, mut minus_one) = (*point, [0; 32], P);
+    (one[0], minus_one[0]) = (1, 0xec);
+    let signed = y[31] & 0x80 != 0;
+    y[31] &= 0x7f;
+    let below = y.iter().rev().lt(P.iter().rev());
+    below && !(signed && (y == one || y == minus_one))
 }
 
 impl TryFrom<&[u8]> for Signature {
@@ -135,7 +141,7 @@ impl PublicKey {
                 let point = CompressedEdwardsY(bytes)
                     .decompress()
                     .ok_or(RegistryError::WeakKey("not on the curve"))?;
-                if point.compress().0 != bytes {
+                if !is_canonical(&bytes) {
                     return Err(RegistryError::WeakKey("not canonical"));
                 }
                 if point.is_small_order() {

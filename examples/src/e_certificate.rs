@@ -71,7 +71,7 @@ impl Office {
     /// Whatever stands in the way.
     pub async fn open(directory: &Path) -> anyhow::Result<Self> {
         let network = found(directory)?;
-        let node = Node::start(ledger_node::Config::read(&network.node.join("node.toml"))?).await?;
+        let node = Node::start(ledger_node::Config::read(&network.node.join("ledger.toml"))?).await?;
         let client = LedgerClient::new(&node.url())?;
         let listen = free_address()?;
         let home = directory.join("education-bureau");

@@ -78,14 +78,18 @@ impl Border {
     /// # Errors
     /// The agency's.
     pub async fn apply(&self, request: &PassRequest) -> anyhow::Result<PassResponse> {
+        self.remember(request)?;
+        Ok(self.destination.apply(request).await?)
+    }
+
+    fn remember(&self, request: &PassRequest) -> anyhow::Result<()> {
         let bytes = serde_json::to_vec(request)?;
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         for name in disclosed(&request.presentation) {
             *shown.entry(name).or_default() += 1;
         }
-        drop(shown);
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(self.destination.apply(request).await?)
+        Ok(())
     }
 
     /// Shows a pass at the gate, under a fresh challenge; gives what was shown and what the gate said.

@@ -44,6 +44,11 @@ impl Parties {
         Ok(Self { causeway: causeway.to_owned(), running: Vec::new() })
     }
 
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.causeway
+    }
+
     /// Runs a command of the program to its end; gives what it says.
     ///
     /// # Errors

@@ -26,9 +26,12 @@ pub mod actor;
 pub mod agency;
 pub mod audit;
 pub mod checkpoint;
+pub mod command;
+pub mod committee;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod holder;
 pub mod identity;
 pub mod ledger;
 pub mod paper;

@@ -73,7 +73,9 @@ pub enum PaperError {
     #[error("no QR code could be read: {0}")]
     Unreadable(&'static str),
     /// A font that no searched directory has.
-    #[error("the font {file} was not found; install the Debian package {package}, or name its directory in {variable}")]
+    #[error(
+        "the font {file} was not found; install the Debian package {package}, or name its directory in {variable}"
+    )]
     FontMissing {
         /// The file looked for.
         file: &'static str,
@@ -108,7 +110,9 @@ impl PaperError {
     /// What a verdict says of a picture that could not be scanned; nothing for errors of drawing.
     pub fn finding(&self) -> Option<Finding> {
         match self {
-            Self::NotAPicture(_) | Self::Unreadable(_) => Some(Finding::new(Reason::Unreadable, self.to_string())),
+            Self::NotAPicture(_) | Self::Unreadable(_) => {
+                Some(Finding::new(Reason::Unreadable, self.to_string()))
+            }
             Self::PictureTooLarge { .. } => Some(Finding::new(Reason::BadEncoding, self.to_string())),
             _ => None,
         }

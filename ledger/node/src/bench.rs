@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use did_registry::{
-    Committee, Did, Digest, Genesis as DidGenesis, NetworkId, SigningKey, Suite, Timestamp, digest, label,
+    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, NetworkId, SigningKey, Suite, Timestamp, digest, label,
 };
 use ledger_chain::{AnchorOperation, GroupId, Operation, SignedTransaction, Transaction};
-use rand::{CryptoRng, RngCore};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{CryptoRng, RngCore, SeedableRng as _};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::NodeError;
@@ -140,6 +142,71 @@ pub async fn solo_latencies<R: RngCore + CryptoRng>(
     drop(ledger);
     node.shutdown().await;
     Ok(times)
+}
+
+/// What resolving took.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// Identifiers registered, each by its own signed transaction.
+    pub registered: usize,
+    /// How long that took, making the keys and signatures included.
+    pub registering: Duration,
+    /// In-process resolutions of identifiers picked at random, ascending.
+    pub times: Vec<Duration>,
+}
+
+/// Registers `count` identifiers on a new solo ledger in `directory`, and resolves `samples` of them.
+///
+/// # Errors
+/// As [`solo_throughput`]; [`NodeError::Halted`] if one does not resolve.
+pub async fn resolve<R: RngCore + CryptoRng>(
+    directory: &Path,
+    count: usize,
+    samples: usize,
+    rng: &mut R,
+) -> Result<Resolution, NodeError> {
+    let (node, prepared) = start(directory, 1, rng).await?;
+    let ledger = node.ledger().clone();
+    let network = prepared.dids.first().map_or(NetworkId::new("bench"), |genesis| Ok(genesis.network.clone()))?;
+    let seed = rng.next_u64();
+    let begun = Instant::now();
+    let mut picked = Vec::with_capacity(samples);
+    for from in (0..count).step_by(10_000) {
+        let (network, id) = (&network, ledger.id());
+        let make = |number: usize| {
+            let mut rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
+            let key = SigningKey::generate(Suite::Ed25519, &mut rng);
+            let genesis = DidGenesis::new(network.clone(), key.public_key(), Digest::sha256(&rng.next_u64().to_be_bytes()));
+            let actor = genesis.did();
+            let operation = Operation::Did(DidOperation::Create(genesis));
+            Transaction { actor, sequence: 0, operation }.sign(id, &key)
+        };
+        let creations: Vec<_> = (from..count.min(from + 10_000)).into_par_iter().map(make).collect();
+        let wanted = (samples * (from + creations.len()) / count.max(1)).saturating_sub(picked.len());
+        let step = (creations.len() / wanted.max(1)).max(1);
+        picked.extend(creations.iter().step_by(step).take(wanted).map(|signed| signed.transaction.actor.clone()));
+        let last = creations.last().map(SignedTransaction::id);
+        feed(&ledger, creations.chunks(1000).map(<[_]>::to_vec).collect(), 10).await?;
+        if let Some(last) = last {
+            settled(&ledger, last).await?;
+        }
+    }
+    let registering = begun.elapsed();
+    picked.shuffle(rng);
+    let height = ledger.tip().map_or(0, |tip| tip.header.height);
+    let mut times = Vec::with_capacity(picked.len());
+    for did in &picked {
+        let begun = Instant::now();
+        let found = ledger.did(did, height).map_err(|error| NodeError::Halted(error.to_string()))?;
+        times.push(begun.elapsed());
+        if found.is_none_or(|record| &record.did != did) {
+            return Err(NodeError::Halted(format!("{did} does not resolve")));
+        }
+    }
+    times.sort_unstable();
+    drop(ledger);
+    node.shutdown().await;
+    Ok(Resolution { registered: count, registering, times })
 }
 
 async fn start<R: RngCore + CryptoRng>(

@@ -43,10 +43,10 @@ pub(crate) use keys::{from_text as key_from_text, to_text as key_text};
 
 mod events;
 mod keys;
-pub mod problem;
+pub(crate) mod problem;
 mod read;
 mod resolve;
-pub mod submit;
+pub(crate) mod submit;
 
 /// What handlers share.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use did_registry::{Digest, RegistryError, Timestamp};
+use did_registry::{Did, DidRecord, Digest, RegistryError, Timestamp};
 use ledger_chain::history::{ConsistencyProof, TransactionProof};
 use ledger_chain::tree::{ProofError, RecordProof, prove};
 use ledger_chain::{Block, Record, SignedHead, SignedTransaction, StateKey};
@@ -265,6 +265,19 @@ impl Ledger {
         let proof = proof?;
         let record = self.store.record(key, height)?.map(|bytes| Record::read(key, &bytes)).transpose()?;
         Ok(ProvenRecord { record, proof, head })
+    }
+
+    /// An identifier's record as of a height; no proof, so quick.
+    ///
+    /// # Errors
+    /// [`QueryError::NoSuchHeight`], [`QueryError::Store`].
+    pub fn did(&self, did: &Did, height: u64) -> Result<Option<DidRecord>, QueryError> {
+        self.check_height(height)?;
+        let key = StateKey::Did(did.clone());
+        match self.store.record(&key, height)?.map(|bytes| Record::read(&key, &bytes)).transpose()? {
+            Some(Record::Did(record)) => Ok(Some(*record)),
+            _ => Ok(None),
+        }
     }
 
     /// Proof that a transaction is in the history of the head at `height`.

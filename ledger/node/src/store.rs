@@ -32,10 +32,10 @@ mod batch;
 mod query;
 mod view;
 
-pub use batch::BlockBatch;
+pub(crate) use batch::BlockBatch;
 pub(crate) use batch::is_listed;
 pub use query::Position;
-pub use view::{LogView, StateView, TreeView};
+pub(crate) use view::{LogView, StateView, TreeView};
 
 /// The layout above; another one needs a migration.
 const FORMAT: &[u8] = b"causeway-ledger-1";

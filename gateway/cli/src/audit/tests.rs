@@ -67,7 +67,7 @@ fn an_honest_decision_holds_and_is_complete() {
     let report = transcoding(&evidence, &material);
     assert!(report.is_complete(), "{:#?}", report.checks);
     assert_eq!(report.verdict.unwrap().overall(), Overall::Accept);
-    assert_eq!(report.checks.len(), 8);
+    assert_eq!(report.checks.len(), 9);
 }
 
 #[test]

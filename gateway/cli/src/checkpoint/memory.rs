@@ -104,9 +104,9 @@ impl Memory {
         self.write(Line::Answered { nonce: nonce.to_owned(), at }, true)
     }
 
-    /// Time passed.
+    /// Time passed. Not waited for: a power cut may forget the last seconds, and no clock goes back by as little.
     pub(super) fn seen(&mut self, at: Timestamp) -> Result<(), FileError> {
-        if at > self.latest { self.write(Line::Seen { at }, true) } else { Ok(()) }
+        if at > self.latest { self.write(Line::Seen { at }, false) } else { Ok(()) }
     }
 
     /// Somebody answers for the clock.

@@ -148,7 +148,8 @@ pub fn certificate_pdf(certificate: &Certificate, fonts: &Fonts) -> Result<Vec<u
         .with_accessibility_validator(Accessibility::UA1)
         .finish()
         .expect("consistent because both standards build on PDF 1.7");
-    let mut document = Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
+    let mut document =
+        Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
     let size = PageSettings::from_wh(WIDTH, HEIGHT).expect("a page because A4 has positive sides");
     let mut page = document.start_page_with(size);
     let sheet = Sheet { surface: page.surface(), fonts };
@@ -182,7 +183,9 @@ fn metadata(certificate: &Certificate) -> Metadata {
 fn broken_rule(error: &KrillaError) -> &'static str {
     let KrillaError::Validation(errors) = error else { return "the file could not be written" };
     match errors.first().map(|(error, _)| error) {
-        Some(ValidationError::NoDocumentTitle | ValidationError::MissingHeadingTitle) => "a title is required",
+        Some(ValidationError::NoDocumentTitle | ValidationError::MissingHeadingTitle) => {
+            "a title is required"
+        }
         Some(ValidationError::RestrictedLicense(_)) => "fonts must allow embedding",
         Some(ValidationError::UnicodePrivateArea(..) | ValidationError::InvalidCodepointMapping(..)) => {
             "every character needs a public meaning"

@@ -126,11 +126,13 @@ pub fn qr_terminal(text: &str) -> Result<String, PaperError> {
     let mut lines = String::new();
     for y in (0..modules.outer()).step_by(2) {
         lines.push_str(BLACK_ON_WHITE);
-        lines.extend((0..modules.outer()).map(|x| match (modules.is_dark(x, y), modules.is_dark(x, y + 1)) {
-            (true, true) => '█',
-            (true, false) => '▀',
-            (false, true) => '▄',
-            (false, false) => ' ',
+        lines.extend((0..modules.outer()).map(|x| {
+            match (modules.is_dark(x, y), modules.is_dark(x, y + 1)) {
+                (true, true) => '█',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (false, false) => ' ',
+            }
         }));
         lines.push_str(RESET);
         lines.push('\n');

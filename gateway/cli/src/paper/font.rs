@@ -119,7 +119,9 @@ impl Fonts {
             // A control character has a glyph in some fonts and a meaning in none.
             let drawn = meters.iter().enumerate().filter(|_| !character.is_control());
             let (index, glyph, advance) = drawn
-                .filter_map(|(index, meter)| meter.glyph(character).map(|(glyph, advance)| (index, glyph, advance)))
+                .filter_map(|(index, meter)| {
+                    meter.glyph(character).map(|(glyph, advance)| (index, glyph, advance))
+                })
                 .next()
                 .ok_or(PaperError::NoGlyph { place })?;
             let end = at + character.len_utf8();
@@ -217,14 +219,20 @@ impl Face {
         let unreadable = |reason: String| PaperError::FontUnreadable { path: path.clone(), reason };
         let data = Arc::new(std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?);
         FontRef::new(&data).map_err(|error| unreadable(error.to_string()))?;
-        let font = Font::new(data.clone().into(), 0).ok_or_else(|| unreadable("not an OpenType font".into()))?;
+        let font =
+            Font::new(data.clone().into(), 0).ok_or_else(|| unreadable("not an OpenType font".into()))?;
         Ok(Self { data, font, path })
     }
 
     fn meter(&self) -> Meter<'_> {
-        let font = FontRef::new(&self.data)
-            .unwrap_or_else(|error| unreachable!("{} was read when it was loaded: {error}", self.path.display()));
-        Meter { charmap: font.charmap(), metrics: font.glyph_metrics(Size::unscaled(), LocationRef::default()), em: self.font.units_per_em() }
+        let font = FontRef::new(&self.data).unwrap_or_else(|error| {
+            unreachable!("{} was read when it was loaded: {error}", self.path.display())
+        });
+        Meter {
+            charmap: font.charmap(),
+            metrics: font.glyph_metrics(Size::unscaled(), LocationRef::default()),
+            em: self.font.units_per_em(),
+        }
     }
 }
 

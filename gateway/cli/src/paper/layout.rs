@@ -152,7 +152,8 @@ impl Layout<'_, '_> {
             let (main, others) = field.label.split_once(OTHERS).unwrap_or((&field.label, ""));
             let name = Block { room: LABELS, leading: LABEL_LEADING, look: LABEL, place: "label" };
             let also = Block { room: LABELS, leading: SMALL_LEADING, look: SMALL, place: "label" };
-            let says = Block { room: COLUMN - LABELS - GAP, leading: VALUE_LEADING, look: VALUE, place: "value" };
+            let says =
+                Block { room: COLUMN - LABELS - GAP, leading: VALUE_LEADING, look: VALUE, place: "value" };
             let (name_height, also_height) = (self.height(main, name)?, self.height(others, also)?);
             let (label_height, value_height) = (name_height + also_height, self.height(&field.value, says)?);
             let height = label_height.max(value_height) + 2.0 * ROW;
@@ -162,7 +163,8 @@ impl Layout<'_, '_> {
             let (mut label, _) = self.block(main, (MARGIN, first(label_height, name)), name)?;
             let below = first(label_height, also) + name_height;
             label.extend(self.block(others, (MARGIN, below), also)?.0);
-            let (value, _) = self.block(&field.value, (MARGIN + LABELS + GAP, first(value_height, says)), says)?;
+            let (value, _) =
+                self.block(&field.value, (MARGIN + LABELS + GAP, first(value_height, says)), says)?;
             y += height;
             self.sheet.rule(MARGIN, RIGHT, y, 0.5, Ink::Pale);
             let cells = [group(Tag::TH(TableHeaderScope::Row), label), group(Tag::TD, value)];
@@ -174,12 +176,18 @@ impl Layout<'_, '_> {
 
     /// The height of a text, in whole lines.
     fn height(&self, text: &str, block: Block) -> Result<f32, PaperError> {
-        let lines = self.sheet.fonts.wrap(text, block.look.style, block.room / block.look.size, block.place)?;
+        let lines =
+            self.sheet.fonts.wrap(text, block.look.style, block.room / block.look.size, block.place)?;
         Ok(count(lines.len()) * block.leading)
     }
 
     /// Draws a text in lines, the first baseline at `y`. Returns what was drawn and the last baseline.
-    fn block(&mut self, text: &str, (x, y): (f32, f32), block: Block) -> Result<(Vec<Identifier>, f32), PaperError> {
+    fn block(
+        &mut self,
+        text: &str,
+        (x, y): (f32, f32),
+        block: Block,
+    ) -> Result<(Vec<Identifier>, f32), PaperError> {
         self.sheet.block(text, (x, y), block, self.language)
     }
 
@@ -195,7 +203,8 @@ impl Layout<'_, '_> {
             let heading = self.sheet.line(language.heading(), at, HEADING, tag, "instructions")?;
             let room = RIGHT - proof.left;
             let block = Block { room, leading: SMALL_LEADING, look: SMALL, place: "instructions" };
-            let (text, end) = self.sheet.block(language.instruction(), (proof.left, y + SMALL_LEADING), block, tag)?;
+            let (text, end) =
+                self.sheet.block(language.instruction(), (proof.left, y + SMALL_LEADING), block, tag)?;
             y = end + SMALL_LEADING + Proof::SPACING;
             let level = NonZeroU16::MIN.saturating_add(1);
             self.tree.push(group(Tag::Hn(level, Some(language.heading().into())), vec![heading]));

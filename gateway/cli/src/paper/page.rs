@@ -88,7 +88,8 @@ impl Sheet<'_, '_> {
         place: &'static str,
     ) -> Result<Identifier, PaperError> {
         let runs = self.fonts.runs(text, look.style, place)?;
-        let identifier = self.surface.start_tagged(ContentTag::Span(SpanTag::empty().with_lang(Some(language))));
+        let identifier =
+            self.surface.start_tagged(ContentTag::Span(SpanTag::empty().with_lang(Some(language))));
         self.surface.set_fill(Some(fill(look.ink.paint())));
         let mut x = x;
         for run in runs {
@@ -113,7 +114,9 @@ impl Sheet<'_, '_> {
         language: &str,
     ) -> Result<(Vec<Identifier>, f32), PaperError> {
         let (mut drawn, mut baseline) = (Vec::new(), y);
-        for (index, line) in self.fonts.wrap(text, look.style, room / look.size, place)?.into_iter().enumerate() {
+        for (index, line) in
+            self.fonts.wrap(text, look.style, room / look.size, place)?.into_iter().enumerate()
+        {
             if index > 0 {
                 baseline += leading;
             }
@@ -136,13 +139,16 @@ impl Sheet<'_, '_> {
         let unit = side / count(modules.outer());
         let mut path = PathBuilder::new();
         for Bar { x: column, y: row, length } in modules.bars() {
-            let bar = Rect::from_xywh(x + count(column) * unit, y + count(row) * unit, count(length) * unit, unit);
+            let bar =
+                Rect::from_xywh(x + count(column) * unit, y + count(row) * unit, count(length) * unit, unit);
             path.push_rect(bar.expect("a rectangle because its sides are positive"));
         }
         let identifier = self.surface.start_tagged(ContentTag::Other);
         self.surface.set_stroke(None);
         let mut square = PathBuilder::new();
-        square.push_rect(Rect::from_xywh(x, y, side, side).expect("a rectangle because its sides are positive"));
+        square.push_rect(
+            Rect::from_xywh(x, y, side, side).expect("a rectangle because its sides are positive"),
+        );
         for (path, grey) in [(square, 255), (path, 0)] {
             self.surface.set_fill(Some(fill(luma::Color::new(grey).into())));
             let path = path.finish().expect("not empty because every code has dark modules");

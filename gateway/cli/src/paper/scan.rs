@@ -86,14 +86,16 @@ struct Found {
 
 fn read(picture: &Picture) -> Found {
     let corners = corners(picture);
-    let sizes = |corner| grid::sizes(picture, corner).into_iter().map(move |(timing, size)| (timing, size, corner));
+    let sizes =
+        |corner| grid::sizes(picture, corner).into_iter().map(move |(timing, size)| (timing, size, corner));
     let mut guesses: Vec<_> = corners.iter().take(CORNERS).flat_map(sizes).collect();
     // Stable, so that among equals the better shaped corner stays first.
     guesses.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));
     let mut found = Found { texts: Vec::new(), corners: !corners.is_empty() };
     let (strong, weak): (Vec<_>, Vec<_>) = guesses.into_iter().partition(|(timing, ..)| *timing >= STRONG);
     let mut used = Vec::new();
-    for (timing, size, corner) in strong.into_iter().take(GUESSES).chain(weak.into_iter().take(WEAK_GUESSES)) {
+    for (timing, size, corner) in strong.into_iter().take(GUESSES).chain(weak.into_iter().take(WEAK_GUESSES))
+    {
         // A finder belongs to one code; weak guesses are for pictures in which nothing else is.
         let idle = timing < STRONG && !found.texts.is_empty();
         if idle || corner.finders().iter().any(|finder| used.contains(finder)) {

@@ -51,17 +51,24 @@ fn certificate(qr_text: &str) -> Certificate {
     Certificate {
         title: "Health Test Certificate".into(),
         subtitle: "健康檢測證明書 · 健康检测证明书 · Certificado de teste de saúde".into(),
-        issuer: "Demonstration Health Bureau of Macau · 澳門示範衛生局 · Serviços de Saúde (demonstração)".into(),
+        issuer: "Demonstration Health Bureau of Macau · 澳門示範衛生局 · Serviços de Saúde (demonstração)"
+            .into(),
         issued_on: "2026-11-23".parse().expect("a date"),
         fields: vec![
             field("Name · 姓名 · Nome", "João António da Conceição Gonçalves"),
-            field("Name in Latin letters · 外文姓名 · Nome romanizado", "DA CONCEICAO GONCALVES, JOAO ANTONIO"),
+            field(
+                "Name in Latin letters · 外文姓名 · Nome romanizado",
+                "DA CONCEICAO GONCALVES, JOAO ANTONIO",
+            ),
             field("Document number · 證件編號 · N.º do documento", "9123456(7)"),
             field("Date of birth · 出生日期 · Data de nascimento", "1984-03-07"),
             field("Result · 檢測結果 · Resultado", "Negative · 陰性 · Negativo"),
             field("Method · 檢測方法 · Método", "Nucleic acid (PCR) · 核酸檢測 · Teste de ácido nucleico"),
             field("Sample taken on · 採樣日期 · Data da colheita", "2026-11-22"),
-            field("Laboratory · 檢測機構 · Laboratório", "示範檢測中心 · Laboratório de Demonstração da Taipa"),
+            field(
+                "Laboratory · 檢測機構 · Laboratório",
+                "示範檢測中心 · Laboratório de Demonstração da Taipa",
+            ),
             field("Vaccine doses · 疫苗劑數 · Doses de vacina", "3"),
         ],
         qr_text: qr_text.into(),
@@ -86,7 +93,9 @@ fn poppler(program: &str, arguments: &[&str], pdf: &[u8]) -> Vec<u8> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}; `make setup` installs the package poppler-utils"));
+        .unwrap_or_else(|error| {
+            panic!("{program}: {error}; `make setup` installs the package poppler-utils")
+        });
     let mut stdin = child.stdin.take().expect("piped");
     stdin.write_all(pdf).expect("reads the PDF");
     drop(stdin);
@@ -136,8 +145,11 @@ fn svg_and_terminal_show_the_same_modules_as_png() {
     let mut bars = GrayImage::from_pixel(png.width(), png.height(), Luma([255]));
     let path = svg.split("<path d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a path");
     for bar in path.split_terminator('z') {
-        let numbers: Vec<u32> =
-            bar.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty()).map(|n| n.parse().unwrap()).collect();
+        let numbers: Vec<u32> = bar
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|n| !n.is_empty())
+            .map(|n| n.parse().unwrap())
+            .collect();
         for x in numbers[0]..numbers[0] + numbers[2] {
             bars.put_pixel(x, numbers[1], Luma([0]));
         }
@@ -145,7 +157,8 @@ fn svg_and_terminal_show_the_same_modules_as_png() {
     assert_eq!(bars, png);
     let terminal = qr_terminal(ALPHANUMERIC).expect("draws");
     for (row, line) in terminal.lines().enumerate() {
-        let cells = line.strip_prefix("\u{1b}[38;5;16;48;5;231m").and_then(|line| line.strip_suffix("\u{1b}[0m"));
+        let cells =
+            line.strip_prefix("\u{1b}[38;5;16;48;5;231m").and_then(|line| line.strip_suffix("\u{1b}[0m"));
         for (x, cell) in cells.expect("coloured and reset").chars().enumerate() {
             let expected = match (dark(x, 2 * row), dark(x, 2 * row + 1)) {
                 (true, true) => '█',
@@ -243,7 +256,9 @@ fn a_certificate_is_one_page_that_says_everything() {
     }
     let about = String::from_utf8(poppler("pdfinfo", &["-"], &bytes)).expect("UTF-8");
     let line = |name: &str| about.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-    assert!(line("Pages").ends_with(" 1") && line("Page size").contains("A4") && line("Tagged").ends_with("yes"));
+    assert!(
+        line("Pages").ends_with(" 1") && line("Page size").contains("A4") && line("Tagged").ends_with("yes")
+    );
     let fonts = String::from_utf8(poppler("pdffonts", &["-"], &bytes)).expect("UTF-8");
     for font in fonts.lines().skip(2) {
         assert!(font.contains("yes yes yes"), "embedded, subset, with Unicode: {font}");
@@ -255,7 +270,10 @@ fn metadata_holds_no_claim() {
     let bytes = pdf(ALPHANUMERIC);
     let about = String::from_utf8(poppler("pdfinfo", &["-meta", "-"], &bytes)).expect("UTF-8")
         + &String::from_utf8(poppler("pdfinfo", &["-"], &bytes)).expect("UTF-8");
-    assert!(about.contains("Health Test Certificate") && about.contains("<pdfaid:part>2</pdfaid:part>"), "{about}");
+    assert!(
+        about.contains("Health Test Certificate") && about.contains("<pdfaid:part>2</pdfaid:part>"),
+        "{about}"
+    );
     for field in certificate(ALPHANUMERIC).fields.iter().filter(|field| field.value.len() > 2) {
         assert!(!about.contains(&field.value));
     }
@@ -361,7 +379,10 @@ fn huge_pictures_are_refused_before_they_are_unpacked() {
 /// CRC-32 of PNG, Annex D.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+        )
     })
 }
 

@@ -5,14 +5,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use did_registry::{Did, DidRecord, Timestamp, document};
-use ledger_chain::{Record, StateKey};
+use ledger_chain::StateKey;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::problem::Problem;
 use super::read::height;
 use super::{Api, Reply, blocking};
-use crate::ledger::{Ledger, QueryError};
+use crate::ledger::Ledger;
 
 /// Changes of one identifier that are searched for a version.
 const VERSIONS: usize = 100_000;
@@ -38,7 +38,7 @@ pub(super) async fn did(
     }
     let as_of = height(&api.ledger, query.height, query.time)?;
     let record = match query.id {
-        None => at(&api.ledger, &did, as_of)?,
+        None => api.ledger.did(&did, as_of)?,
         Some(version) => {
             let did = did.clone();
             blocking(&api, move |ledger| numbered(ledger, &did, version)).await??
@@ -61,22 +61,11 @@ pub(super) async fn did(
     Ok((status, [(header::CONTENT_TYPE, "application/did-resolution")], view.to_string()).into_response())
 }
 
-fn at(ledger: &Ledger, did: &Did, height: u64) -> Result<Option<DidRecord>, QueryError> {
-    if height > ledger.latest()?.head.height {
-        return Err(QueryError::NoSuchHeight);
-    }
-    let key = StateKey::Did(did.clone());
-    match ledger.store.record(&key, height)?.map(|bytes| Record::read(&key, &bytes)).transpose()? {
-        Some(Record::Did(record)) => Ok(Some(*record)),
-        _ => Ok(None),
-    }
-}
-
 /// The record as a block left it with this version number; versions rise with height, so halving finds it.
 fn numbered(ledger: &Ledger, did: &Did, version: u32) -> Result<Option<DidRecord>, Problem> {
     let heights = ledger.store.versions(&StateKey::Did(did.clone()), VERSIONS)?;
     let mut failed = None;
-    let place = heights.partition_point(|height| match at(ledger, did, *height) {
+    let place = heights.partition_point(|height| match ledger.did(did, *height) {
         Ok(record) => record.is_some_and(|record| record.version < version),
         Err(error) => {
             failed.get_or_insert(error);
@@ -89,7 +78,7 @@ fn numbered(ledger: &Ledger, did: &Did, version: u32) -> Result<Option<DidRecord
     let Some(height) = heights.get(place) else {
         return if heights.is_empty() { Ok(None) } else { Err(no_version(version)) };
     };
-    let record = at(ledger, did, *height)?;
+    let record = ledger.did(did, *height)?;
     if record.as_ref().is_some_and(|record| record.version == version) { Ok(record) } else { Err(no_version(version)) }
 }
 

@@ -9,7 +9,7 @@ use rocksdb::WriteBatch;
 use super::{Column, Store, StoreError};
 
 /// Everything one block writes, gathered in memory; nothing is visible before [`Store::commit`].
-pub struct BlockBatch {
+pub(crate) struct BlockBatch {
     batch: WriteBatch,
     height: u64,
 }
@@ -69,11 +69,6 @@ impl BlockBatch {
         self.put(store, Column::Heads, &height, &head.to_bytes());
         self.put(store, Column::Times, &time_key(head.head.time, self.height), &[]);
         self.put(store, Column::Meta, b"tip", &height);
-    }
-
-    /// Bytes gathered so far.
-    pub fn bytes(&self) -> usize {
-        self.batch.size_in_bytes()
     }
 }
 

@@ -37,7 +37,7 @@ impl Fault {
 }
 
 /// Records as of the last block; each is read once.
-pub struct StateView<'a> {
+pub(crate) struct StateView<'a> {
     values: RefCell<DBRawIterator<'a>>,
     read: RefCell<HashMap<StateKey, Option<Vec<u8>>>>,
     fault: Fault,
@@ -45,7 +45,7 @@ pub struct StateView<'a> {
 
 impl<'a> StateView<'a> {
     /// The state when this is called; later blocks do not show.
-    pub fn new(store: &'a Store) -> Self {
+    pub(crate) fn new(store: &'a Store) -> Self {
         Self { values: RefCell::new(store.values()), read: RefCell::default(), fault: Fault::default() }
     }
 
@@ -53,7 +53,7 @@ impl<'a> StateView<'a> {
     ///
     /// # Errors
     /// The first error.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.fault.check()
     }
 }
@@ -70,14 +70,14 @@ impl Committed for StateView<'_> {
 }
 
 /// Tree nodes and the values they commit to.
-pub struct TreeView<'a> {
+pub(crate) struct TreeView<'a> {
     store: &'a Store,
     fault: Fault,
 }
 
 impl<'a> TreeView<'a> {
     /// Reads from `store`.
-    pub fn new(store: &'a Store) -> Self {
+    pub(crate) fn new(store: &'a Store) -> Self {
         Self { store, fault: Fault::default() }
     }
 
@@ -85,7 +85,7 @@ impl<'a> TreeView<'a> {
     ///
     /// # Errors
     /// The first error.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.fault.check()
     }
 }
@@ -101,7 +101,7 @@ impl TreeReader for TreeView<'_> {
 }
 
 /// The history's hashes, with those of the block being made on top.
-pub struct LogView<'a> {
+pub(crate) struct LogView<'a> {
     store: &'a Store,
     added: BTreeMap<(u32, u64), Digest>,
     fault: Fault,
@@ -109,12 +109,12 @@ pub struct LogView<'a> {
 
 impl<'a> LogView<'a> {
     /// Reads from `store`.
-    pub fn new(store: &'a Store) -> Self {
+    pub(crate) fn new(store: &'a Store) -> Self {
         Self { store, added: BTreeMap::new(), fault: Fault::default() }
     }
 
     /// Shows the hashes of a block that is not committed yet.
-    pub fn with(mut self, added: impl IntoIterator<Item = (u32, u64, Digest)>) -> Self {
+    pub(crate) fn with(mut self, added: impl IntoIterator<Item = (u32, u64, Digest)>) -> Self {
         self.added.extend(added.into_iter().map(|(level, index, hash)| ((level, index), hash)));
         self
     }
@@ -123,7 +123,7 @@ impl<'a> LogView<'a> {
     ///
     /// # Errors
     /// The first error, or [`StoreError::Damaged`] if a hash was missing.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.fault.check()
     }
 }

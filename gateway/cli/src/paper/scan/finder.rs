@@ -55,7 +55,8 @@ fn corner(a: Finder, b: Finder, c: Finder) -> Option<(f64, Corner)> {
     // The corner lies opposite the longest side.
     let sides = [(b.centre.distance(c.centre), [a, b, c]), (a.centre.distance(c.centre), [b, a, c])];
     let last = (a.centre.distance(b.centre), [c, a, b]);
-    let [corner, one, other] = sides.into_iter().fold(last, |most, side| if side.0 > most.0 { side } else { most }).1;
+    let [corner, one, other] =
+        sides.into_iter().fold(last, |most, side| if side.0 > most.0 { side } else { most }).1;
     let (one_leg, other_leg) = (one.centre.from(corner.centre), other.centre.from(corner.centre));
     let (one_length, other_length) = (one_leg.0.hypot(one_leg.1), other_leg.0.hypot(other_leg.1));
     let cross = one_leg.0 * other_leg.1 - one_leg.1 * other_leg.0;
@@ -109,7 +110,10 @@ fn proportions(runs: [usize; 5]) -> Option<f64> {
     let runs = runs.map(|run| f64::from(u32::try_from(run).unwrap_or(u32::MAX)));
     let module = runs.iter().sum::<f64>() / 7.0;
     let slack = module / 2.0 + 0.4;
-    let fits = runs.iter().zip([1.0, 1.0, 3.0, 1.0, 1.0]).all(|(run, share)| (run - share * module).abs() <= slack * share);
+    let fits = runs
+        .iter()
+        .zip([1.0, 1.0, 3.0, 1.0, 1.0])
+        .all(|(run, share)| (run - share * module).abs() <= slack * share);
     (module >= 1.0 && fits).then_some(module)
 }
 

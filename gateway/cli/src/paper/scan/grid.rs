@@ -43,7 +43,8 @@ fn estimate(picture: &Picture, corner: &Corner) -> Option<f64> {
         let direction = (x / length, y / length);
         let back = (-direction.0, -direction.1);
         let widths = [(start, direction), (start, back), (end, direction), (end, back)];
-        let widths: Vec<f64> = widths.into_iter().filter_map(|(from, towards)| half(picture, from, towards)).collect();
+        let widths: Vec<f64> =
+            widths.into_iter().filter_map(|(from, towards)| half(picture, from, towards)).collect();
         // Half a finder pattern measures 3.5 modules.
         let module = widths.iter().sum::<f64>() / count(widths.len()) / 3.5;
         (!widths.is_empty()).then_some(length / module + 7.0)
@@ -72,7 +73,10 @@ fn half(picture: &Picture, from: Point, (x, y): (f64, f64)) -> Option<f64> {
 /// The share of timing modules that alternate as they should (ISO/IEC 18004, 6.3.5).
 fn timing(picture: &Picture, sheet: &Sheet) -> f64 {
     let along = 8..sheet.size - 8;
-    let right = |x: usize, y: usize| (picture.darkness(sheet.plane.map(Point { x: count(x) + 0.5, y: count(y) + 0.5 })) > 0.0) == ((x + y) % 2 == 0);
+    let right = |x: usize, y: usize| {
+        (picture.darkness(sheet.plane.map(Point { x: count(x) + 0.5, y: count(y) + 0.5 })) > 0.0)
+            == ((x + y) % 2 == 0)
+    };
     let good = along.clone().map(|at| usize::from(right(at, 6)) + usize::from(right(6, at))).sum::<usize>();
     count(good) / count(2 * along.len())
 }
@@ -117,7 +121,9 @@ impl Sheet {
         let (near, far, last) = (3.5, count(size) - 3.5, count(size) - 6.5);
         let places = alignment_places(size);
         // The last alignment pattern is where perspective shows most: look further and further away.
-        let found = [1.5, 4.0, 8.0].into_iter().find_map(|reach| sheet.search(picture, Point { x: last, y: last }, reach));
+        let found = [1.5, 4.0, 8.0]
+            .into_iter()
+            .find_map(|reach| sheet.search(picture, Point { x: last, y: last }, reach));
         if let (Some(found), false) = (found, places.is_empty()) {
             let on_code = [(near, near), (far, near), (last, last), (near, far)].map(|(x, y)| Point { x, y });
             sheet.plane = Perspective::between(on_code, [start, top, found, left]);
@@ -195,9 +201,12 @@ fn alignment_places(size: usize) -> Vec<Point> {
     }
     let lines = version / 7 + 2;
     let step = if version == 32 { 26 } else { (version * 4 + lines * 2 + 1) / (lines * 2 - 2) * 2 };
-    let line = |index: usize| if index == 0 { 6.5 } else { count(size - 7 - (lines - 1 - index) * step) + 0.5 };
+    let line =
+        |index: usize| if index == 0 { 6.5 } else { count(size - 7 - (lines - 1 - index) * step) + 0.5 };
     let last = lines - 1;
-    let free = |(x, y): &(usize, usize)| !matches!((*x, *y), (0, 0)) && (*x, *y) != (0, last) && (*x, *y) != (last, 0);
+    let free = |(x, y): &(usize, usize)| {
+        !matches!((*x, *y), (0, 0)) && (*x, *y) != (0, last) && (*x, *y) != (last, 0)
+    };
     let all = (0..lines).flat_map(|y| (0..lines).map(move |x| (x, y)));
     all.filter(free).map(|(x, y)| Point { x: line(x), y: line(y) }).collect()
 }
@@ -226,9 +235,15 @@ impl Perspective {
     fn adjugate(&self) -> Self {
         let [a, b, c, d, e, f, g, h, i] = self.0;
         Self([
-            e * i - f * h, c * h - b * i, b * f - c * e,
-            f * g - d * i, a * i - c * g, c * d - a * f,
-            d * h - e * g, b * g - a * h, a * e - b * d,
+            e * i - f * h,
+            c * h - b * i,
+            b * f - c * e,
+            f * g - d * i,
+            a * i - c * g,
+            c * d - a * f,
+            d * h - e * g,
+            b * g - a * h,
+            a * e - b * d,
         ])
     }
 
@@ -237,9 +252,15 @@ impl Perspective {
         let [a, b, c, d, e, f, g, h, i] = self.0;
         let [j, k, l, m, n, o, p, q, r] = first.0;
         Self([
-            a * j + b * m + c * p, a * k + b * n + c * q, a * l + b * o + c * r,
-            d * j + e * m + f * p, d * k + e * n + f * q, d * l + e * o + f * r,
-            g * j + h * m + i * p, g * k + h * n + i * q, g * l + h * o + i * r,
+            a * j + b * m + c * p,
+            a * k + b * n + c * q,
+            a * l + b * o + c * r,
+            d * j + e * m + f * p,
+            d * k + e * n + f * q,
+            d * l + e * o + f * r,
+            g * j + h * m + i * p,
+            g * k + h * n + i * q,
+            g * l + h * o + i * r,
         ])
     }
 

@@ -1,0 +1,55 @@
+//! `make demo`: the health code between two jurisdictions, from an empty directory to the last promise.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use causeway_examples::health_code::stage::Stage;
+use causeway_examples::health_code::{Options, tell};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Guangdong and Macau recognise each other's health evidence, and no record crosses the border.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Travellers each way.
+    #[arg(long, env = "TRAVELLERS", default_value_t = 1_000)]
+    travellers: usize,
+    /// People each side.
+    #[arg(long, env = "PEOPLE", default_value_t = 10_000)]
+    people: usize,
+    /// Leave the processes running, and say where they are.
+    #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new())]
+    keep: bool,
+    /// Where everything is written; emptied first.
+    #[arg(long, default_value = "out/demo")]
+    directory: PathBuf,
+    /// The foreign certificates.
+    #[arg(long, default_value = "../shared/data/dcc")]
+    data: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let Arguments { travellers, people, keep, directory, data } = Arguments::parse();
+    anyhow::ensure!(people > travellers, "somebody stays at home: more people than travellers are needed");
+    let own = std::env::current_exe()?;
+    let causeway = own.parent().context("a program lies in a directory")?.join("causeway");
+    let options = Options { directory, causeway, data, travellers, people, keep };
+    let stage = Stage::terminal();
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let outcome = tokio::select! {
+        outcome = Box::pin(tell(&options, &stage)) => outcome?,
+        // Whatever was under way is dropped, and with it every process that was started.
+        _ = tokio::signal::ctrl_c() => return interrupted(&stage),
+        _ = terminate.recv() => return interrupted(&stage),
+        _ = hang_up.recv() => return interrupted(&stage),
+    };
+    Ok(if outcome.broken().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn interrupted(stage: &Stage) -> anyhow::Result<ExitCode> {
+    stage.line("interrupted; every process that was started is ended")?;
+    Ok(ExitCode::from(130))
+}

@@ -1,0 +1,178 @@
+//! The end of the story: one decision is audited, one identifier rotates its key, and every promise is measured.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use causeway::actor::ActorDirectory;
+use causeway::audit::{self, Evidence, Report};
+use causeway::identity::{self, Rotated};
+use causeway::ledger::{Ledger, LedgerError};
+use did_registry::{Digest, Retirement};
+use ledger_chain::{AnchorOperation, Operation};
+use rand::rngs::OsRng;
+
+use super::border::Border;
+use super::jurisdiction::{Jurisdiction, Named as _};
+use super::opening::Scene;
+use super::promises::{self, Egress, Promise};
+use super::search;
+use super::stage::Stage;
+use super::traveller;
+use crate::population::{Health, Story};
+
+/// The code with which the ledger refuses a key that was replaced. It may be seen at the door, where the
+/// signature is checked with the current key, or when the operation's turn comes.
+const OLD_KEY: [&str; 2] = ["NOT_CONTROL_KEY", "BAD_SIGNATURE"];
+
+/// What was measured.
+pub struct Proof {
+    /// The promises.
+    pub promises: Vec<Promise>,
+    /// What left whom, by kind: messages and bytes.
+    pub traffic: Vec<(&'static str, BTreeMap<String, (u64, u64)>)>,
+    /// How far the ledger came.
+    pub ledger: LedgerFigures,
+    /// The audited pass.
+    pub pass: Digest,
+    /// How its audit came out.
+    pub audit: Report,
+}
+
+/// How far the ledger came.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LedgerFigures {
+    /// Its height.
+    pub height: u64,
+    /// Transactions by namespace.
+    pub transactions: BTreeMap<&'static str, u64>,
+    /// Commitments in anchored batches.
+    pub commitments: u64,
+    /// Bytes of its store on the disk.
+    pub bytes: u64,
+}
+
+impl LedgerFigures {
+    /// Reads the ledger block by block.
+    ///
+    /// # Errors
+    /// If a block cannot be had.
+    pub async fn read(ledger: &mut Ledger, node: &Path) -> anyhow::Result<Self> {
+        ledger.follow().await?;
+        let height = ledger.head().head().height;
+        let mut figures = Self { height, bytes: search::size(&node.join("store"))?, ..Self::default() };
+        for height in 0..=height {
+            for signed in ledger.client().block(height).await?.transactions {
+                let operation = &signed.transaction.operation;
+                *figures.transactions.entry(operation.namespace()).or_default() += 1;
+                figures.commitments += u64::from(match operation {
+                    Operation::Anchor(AnchorOperation::Batch { count, .. }) => *count,
+                    Operation::Receipt(batch) => batch.count,
+                    _ => 0,
+                });
+            }
+        }
+        Ok(figures)
+    }
+}
+
+/// Audits, rotates, and searches.
+///
+/// # Errors
+/// If somebody does not answer.
+pub async fn prove(
+    scene: &mut Scene,
+    borders: &[Arc<Border>; 2],
+    casts: &[Vec<(Story, usize)>; 2],
+    pass: Digest,
+    stage: &Stage,
+) -> anyhow::Result<Proof> {
+    let step = stage.wait("an auditor recomputes one decision");
+    let audit = audited(&mut scene.ledger, &scene.sides[1], &pass).await?;
+    let recomputed = Promise {
+        text: "Every decision can be recomputed without a person: the audit of one pass".into(),
+        measure: format!(
+            "{} of {} comparisons hold",
+            audit.checks.iter().filter(|check| check.outcome == audit::Outcome::Holds).count(),
+            audit.checks.len(),
+        ),
+        kept: audit.is_complete(),
+    };
+    step.done(format!("an auditor recomputed pass {}…: {}", pass.short(), recomputed.measure))?;
+
+    let step = stage.wait("Guangdong rotates its key");
+    let rotated = rotation(scene, &borders[0], &casts[0]).await?;
+    step.done("Guangdong rotated its control key, was restarted with the new one, and issued again")?;
+
+    let step = stage.wait("looking for 80,000 personal values in every byte that was sent or stored");
+    let node = scene.network.node.clone();
+    let ledger = LedgerFigures::read(&mut scene.ledger, &node).await?;
+    let needles = promises::needles(&scene.sides)?;
+    let mut parties = vec![Egress::read("ledger", None, &node.join("egress.log"))?];
+    for side in &scene.sides {
+        parties.push(Egress::read(side.side.name(), Some(side.side), &side.egress())?);
+    }
+    let published = &scene.rules[1].gate.purpose;
+    let [common, other] = promises::places((&node, published), (&scene.sides, &scene.gates), &needles);
+    let promises = vec![
+        promises::nothing_left(&parties, &needles),
+        promises::nothing_unasked(borders, &needles),
+        promises::nothing_stored("Nothing personal is on the ledger, in a log, or at a gate", &common)?,
+        promises::nothing_stored("Nothing personal is anywhere in the other side's directory, vault included", &other)?,
+        recomputed,
+        rotated,
+    ];
+    let values: usize = needles.iter().map(search::Needles::len).sum();
+    step.done(format!("{values} personal values looked for in every byte that was sent or stored"))?;
+    let traffic = parties.iter().map(|party| (party.name, traffic(party))).collect();
+    Ok(Proof { promises, traffic, ledger, pass, audit })
+}
+
+/// The evidence from the agency, everything else from the ledger.
+async fn audited(ledger: &mut Ledger, agency: &Jurisdiction, pass: &Digest) -> anyhow::Result<Report> {
+    let path = format!("/v1/audit/transcodings/{pass}");
+    let evidence: Evidence = agency.agency.get(&path, &[], Some(agency.token()?.expose())).await?;
+    let material = audit::gather(ledger, &evidence, &[]).await?;
+    Ok(audit::transcoding(&evidence, &material))
+}
+
+/// Guangdong takes its next key into use; the old one says something more; the agency goes on with the new.
+async fn rotation(scene: &mut Scene, border: &Border, cast: &[(Story, usize)]) -> anyhow::Result<Promise> {
+    let guangdong = &scene.sides[0];
+    let actor = ActorDirectory::open(&guangdong.directory)?;
+    let old = actor.control()?;
+    let rotated =
+        identity::rotate(&mut scene.ledger, &actor, &[], Retirement::Superseded, &mut OsRng).await?;
+    let stolen = Operation::Anchor(AnchorOperation::Batch { root: Digest::sha256(b"by an old key"), count: 1 });
+    let code = match scene.ledger.commit(&guangdong.did, &old, stolen).await {
+        Ok(_) => "accepted".to_owned(),
+        Err(LedgerError::Client(error)) => error.code().to_owned(),
+        Err(error) => return Err(error.into()),
+    };
+    // Killed, not asked to stop: what it had acknowledged must survive that.
+    scene.parties.end(guangdong.side.name()).await?;
+    guangdong.start(&mut scene.parties).await?;
+    let stays = guangdong.people.iter().enumerate().find(|(place, person)| {
+        person.health == Health::Negative && cast.iter().all(|(_, cast)| cast != place)
+    });
+    let (_, person) = stays.context("somebody stays at home")?;
+    let offers = guangdong.desk.offer(&scene.schema.id(), std::slice::from_ref(&person.record_id)).await?;
+    let offer = offers.first().context("an offer was asked for")?;
+    traveller::claim(border, &offer.code).await?;
+    Ok(Promise {
+        text: "An identifier outlives its keys: one rotated, the old key refused".into(),
+        measure: format!("the old key: {code}; killed, restarted, and the next credential anchored with the new"),
+        kept: matches!(rotated, Rotated::Now { .. }) && OLD_KEY.contains(&code.as_str()),
+    })
+}
+
+fn traffic(party: &Egress) -> BTreeMap<String, (u64, u64)> {
+    let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for sent in &party.sent {
+        let (messages, bytes) = kinds.entry(sent.kind.clone()).or_default();
+        *messages += 1;
+        *bytes += sent.body.len() as u64;
+    }
+    kinds
+}

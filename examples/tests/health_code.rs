@@ -1,0 +1,122 @@
+//! The health code, told short with real processes, and held to its word.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use causeway_examples::health_code::process;
+use causeway_examples::health_code::stage::Stage;
+use causeway_examples::health_code::{Options, tell};
+use causeway_examples::population::Story;
+
+const PEOPLE: usize = 200;
+const TRAVELLERS: usize = 60;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The program, as fresh as its sources: cargo builds a package's own programs for its tests, not others'.
+fn causeway() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let release = test.parent().and_then(Path::parent).unwrap();
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let arguments = ["build", "--locked", "--offline", "--release", "--quiet", "-p", "causeway", "--bin", "causeway"];
+    let target = release.parent().unwrap();
+    let built = Command::new(cargo).args(arguments).current_dir(root()).env("CARGO_TARGET_DIR", target).status();
+    assert!(built.unwrap().success(), "the program builds");
+    release.join("causeway")
+}
+
+fn options(directory: &Path) -> Options {
+    Options {
+        directory: directory.join("story"),
+        causeway: causeway(),
+        data: root().join("../shared/data/dcc"),
+        travellers: TRAVELLERS,
+        people: PEOPLE,
+        keep: false,
+    }
+}
+
+/// A writer that several hold.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Processes that work below a directory.
+fn running(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap() {
+        let words = std::fs::read(entry.unwrap().path().join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        if words.contains(&*directory.to_string_lossy()) {
+            found.push(words);
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = std::fs::canonicalize(directory.path()).unwrap();
+    let paper = Paper::default();
+    let outcome = Box::pin(tell(&options(&directory), &Stage::plain(Box::new(paper.clone())))).await;
+    let outcome = outcome.unwrap_or_else(|error| panic!("{error:#}\n{}", paper.text()));
+    assert_eq!(outcome.broken(), Vec::<String>::new(), "\n{}", paper.text());
+
+    assert_eq!(outcome.told.len(), 2 * TRAVELLERS, "everybody's story was told");
+    for story in Story::ALL {
+        assert!(outcome.told.iter().any(|told| told.story == story), "{story:?} was told");
+    }
+    let crossed = outcome.told.iter().filter(|told| told.journey.as_ref().unwrap().crossed()).count();
+    let passes = outcome.told.iter().filter(|told| told.story == Story::Passes).count();
+    assert_eq!(crossed, passes);
+    assert!(outcome.told.iter().all(|told| {
+        let journey = told.journey.as_ref().unwrap();
+        journey.pass.is_some() == journey.first_pass.is_some() && (!journey.crossed() || journey.pass.is_some())
+    }));
+
+    assert_eq!((outcome.foreign.cases, outcome.foreign.accepted, outcome.foreign.transcoded), (121, 81, 81));
+    assert_eq!(outcome.foreign.refused.values().sum::<usize>(), 40);
+
+    assert_eq!(outcome.proof.promises.len(), 6);
+    assert!(outcome.proof.audit.is_complete(), "{:#?}", outcome.proof.audit);
+    assert!(outcome.proof.ledger.commitments > 3 * crossed as u64, "credentials, passes, consents, decisions");
+
+    let text = paper.text();
+    assert!(!text.contains('\u{1b}'), "no escapes outside a terminal");
+    assert!(text.contains("ALL AS IT MUST BE") && text.contains("causeway audit transcoding"), "{text}");
+    assert_eq!(running(&directory), Vec::<String>::new(), "nothing is left running");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_no_story_wrote_is_not_emptied() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("somebody's thesis");
+    std::fs::write(&file, "years of work").unwrap();
+    assert!(process::clear(directory.path()).await.unwrap_err().to_string().contains("no story wrote"));
+    assert!(file.exists());
+    std::fs::remove_file(&file).unwrap();
+    for _ in 0..2 {
+        process::clear(directory.path()).await.unwrap();
+        std::fs::write(&file, "of this story").unwrap();
+    }
+}

@@ -1,0 +1,132 @@
+//! `causeway audit`: a regulator looks again.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use did_registry::Digest;
+
+use super::{Ending, World};
+use crate::agency::Agency;
+use crate::audit::{self, Evidence, Outcome, Report};
+use crate::ledger::Ledger;
+use crate::screen::{self, Screen, Tone, toned};
+use crate::trust;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum AuditCommand {
+    /// Recompute the decision behind a pass. Exit code 0 all holds, 1 something differs, 2 something is open.
+    Transcoding(TranscodingArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct TranscodingArgs {
+    /// A ledger node; it need not be trusted.
+    #[arg(long = "node", value_name = "URL", env = "CAUSEWAY_LEDGER")]
+    node: String,
+    /// The genesis file of the ledger to trust.
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// The evidence as the agency handed it over.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["gateway", "pass"], required_unless_present = "gateway")]
+    evidence: Option<PathBuf>,
+    /// The agency to ask for the evidence.
+    #[arg(long, value_name = "URL", requires = "pass", requires = "token")]
+    gateway: Option<String>,
+    /// The token of an operator with the role audit.
+    #[arg(long, env = "CAUSEWAY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The pass's identifier.
+    #[arg(long, value_name = "ID")]
+    pass: Option<String>,
+    /// A status list token of that time, if the issuer does not serve it any more; repeat for several.
+    #[arg(long = "status-list", value_name = "FILE")]
+    lists: Vec<PathBuf>,
+}
+
+pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let AuditCommand::Transcoding(args) = command;
+    let evidence: Evidence = match (&args.evidence, &args.gateway) {
+        (Some(file), _) => audit::read_evidence(file)?,
+        (None, Some(url)) => {
+            let pass: Digest = args.pass.as_deref().context("name the pass with --pass")?.parse()?;
+            let path = format!("/v1/audit/transcodings/{pass}");
+            Agency::new(url)?.get(&path, &[], args.token.as_deref()).await?
+        }
+        (None, None) => anyhow::bail!("give the --evidence, or the --gateway to ask for it"),
+    };
+    let mut ledger = Ledger::connect(&args.node, trust::read_genesis(&args.genesis)?).await?;
+    let material = Box::pin(audit::gather(&mut ledger, &evidence, &args.lists)).await?;
+    show(world.screen, &evidence, &audit::transcoding(&evidence, &material))
+}
+
+fn show(screen: &mut Screen<'_>, evidence: &Evidence, report: &Report) -> anyhow::Result<Ending> {
+    let decision = &evidence.transcoding;
+    let (_, said) = screen::overall(decision.verdict);
+    screen.headline(Tone::Quiet, "decision", format!("{said} on {}", decision.decided))?;
+    screen.facts(&[
+        ("policy", decision.policy.to_string()),
+        ("source", format!("commitment {}", decision.source)),
+        ("decision", decision.digest().to_string()),
+    ])?;
+    let row = |check: &audit::Check| {
+        let outcome = match check.outcome {
+            Outcome::Holds => toned(Tone::Good, "holds"),
+            Outcome::Differs => toned(Tone::Bad, "DIFFERS"),
+            Outcome::Open => toned(Tone::Warning, "open"),
+        };
+        vec![Cell::new(check.name), outcome, Cell::new(&check.detail)]
+    };
+    screen.table(&["check", "outcome", "detail"], report.checks.iter().map(row).collect())?;
+    if let Some(verdict) = &report.verdict {
+        screen.line("the verdict as recomputed:")?;
+        screen.table(&["part", "answer", "code", "detail"], screen::verdict_rows(verdict))?;
+    }
+    let (tone, word, text, ending) = match (report.holds(), report.is_complete()) {
+        (false, _) => (Tone::Bad, "DIFFERS", "the decision is not what the agency says", Ending::Bad),
+        (true, true) => (Tone::Good, "HOLDS", "recomputed in full, without a name", Ending::Good),
+        (true, false) => (Tone::Warning, "OPEN", "nothing differs, but not everything could be recomputed", Ending::Open),
+    };
+    screen.headline(tone, word, text)?;
+    Ok(ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use credential::Overall;
+    use credential::transcoding::{Transcoding, TrustEpoch};
+    use did_registry::Timestamp;
+
+    use super::*;
+
+    fn evidence() -> Evidence {
+        let one = Digest::from_bytes([1; 32]);
+        let transcoding = Transcoding {
+            source: one,
+            policy: one,
+            trust: TrustEpoch::Ledger(7),
+            status: Some(3),
+            verdict: Overall::Accept,
+            decided: Timestamp::default(),
+        };
+        let none = || None::<String>;
+        let (nonce, audience) = (String::new(), String::new());
+        Evidence { transcoding, presentation: none(), nonce, audience, anchor: none(), receipt: none() }
+    }
+
+    #[test]
+    fn the_ending_is_the_worst_outcome() {
+        let check = |outcome| audit::Check { name: "verdict", outcome, detail: "detail".into() };
+        for (outcomes, ending, word) in [
+            (vec![Outcome::Holds, Outcome::Holds], Ending::Good, "HOLDS"),
+            (vec![Outcome::Holds, Outcome::Open], Ending::Open, "OPEN"),
+            (vec![Outcome::Open, Outcome::Differs], Ending::Bad, "DIFFERS"),
+        ] {
+            let report = Report { checks: outcomes.into_iter().map(check).collect(), verdict: None };
+            let mut out = Vec::new();
+            assert_eq!(show(&mut Screen::new(&mut out, false), &evidence(), &report).unwrap(), ending);
+            assert!(String::from_utf8(out).unwrap().contains(word));
+        }
+    }
+}

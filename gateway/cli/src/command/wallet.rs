@@ -1,0 +1,252 @@
+//! `causeway wallet`: the citizen's side.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use credential::{Part, Policy};
+use rand::rngs::OsRng;
+use serde_json::Value;
+use wallet::WalletError;
+
+use super::{Ending, World, publish};
+use crate::agency::Agency;
+use crate::checkpoint::Challenge;
+use crate::holder::{self, Asked};
+use crate::screen::{Screen, Tone, toned};
+use crate::wallet_file::{WalletFile, WalletFileError};
+use crate::{files, paper};
+
+/// Pixels of a module in a picture of a pass.
+const MODULE: u32 = 6;
+
+#[derive(Args, Debug)]
+pub(super) struct WalletArgs {
+    /// The wallet's file, made if missing; holds keys, so it is readable by its owner alone.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_WALLET")]
+    file: PathBuf,
+    /// The genesis file of the ledger to trust; pinned when it is given first.
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
+    #[command(subcommand)]
+    command: WalletCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum WalletCommand {
+    /// Redeem a claim code that an agency gave you.
+    Claim {
+        /// The agency's address, http(s)://host:port.
+        url: String,
+        /// The code; it works once.
+        code: String,
+    },
+    /// List credentials and passes.
+    List,
+    /// Show what a credential or pass says of you.
+    Show {
+        /// Its identifier, or the beginning of it.
+        id: String,
+    },
+    /// Would a rule let you pass? Nothing leaves the wallet.
+    WillPass {
+        /// The policy's identifier, the beginning of it, or its name.
+        policy: String,
+        /// The credential to use; by default the newest of the type that is asked for.
+        #[arg(long, value_name = "ID")]
+        credential: Option<String>,
+    },
+    /// See what is asked, by whom and why; consent; apply for a pass.
+    Apply {
+        /// The agency's address, http(s)://host:port.
+        url: String,
+        /// The policy's identifier, the beginning of it, or its name.
+        policy: String,
+        /// The credential to use; by default the newest of the type that is asked for.
+        #[arg(long, value_name = "ID")]
+        credential: Option<String>,
+        /// Consent without being asked.
+        #[arg(long)]
+        yes: bool,
+        /// Apply even if the rule would refuse, for the verifier's own word.
+        #[arg(long)]
+        unchecked: bool,
+    },
+    /// Show a pass to a gate, as a code that answers its challenge.
+    Present {
+        /// The gate's challenge: the text of the code it shows.
+        challenge: String,
+        /// The pass; by default the newest.
+        #[arg(long, value_name = "ID")]
+        pass: Option<String>,
+        /// Write the code as a picture instead of showing it here.
+        #[arg(long, value_name = "FILE")]
+        png: Option<PathBuf>,
+        /// Print the text alone, for other programs.
+        #[arg(long, conflicts_with = "png")]
+        text: bool,
+    },
+    /// What this wallet did.
+    Log,
+}
+
+pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let mut file = WalletFile::open(&args.file)?;
+    let genesis = args.genesis.as_deref();
+    let World { screen, input, clock } = world;
+    match args.command {
+        WalletCommand::Claim { url, code } => {
+            let agency = Agency::new(&url)?;
+            let pinned = file.genesis(genesis)?;
+            let claimed = Box::pin(holder::claim(&mut file, &agency, pinned, &code, &clock, &mut OsRng)).await?;
+            let kind = claimed.credential_type.as_ref().map_or("credential", |kind| kind.as_str());
+            screen.headline(Tone::Good, "received", format!("{kind} {}", claimed.id.short()))?;
+            screen.facts(&[("issuer", claimed.issuer.to_string()), ("identifier", claimed.id.to_string())])?;
+            if !claimed.recognised {
+                screen.headline(Tone::Warning, "note", "the committee does not recognise this issuer for it: others will refuse it")?;
+            }
+            if !claimed.anchored {
+                screen.headline(Tone::Warning, "note", "its anchor receipt is not ready; it is fetched when you apply")?;
+            }
+            Ok(Ending::Good)
+        }
+        WalletCommand::List => list(&file, screen),
+        WalletCommand::Show { id } => show(&file, &id, screen),
+        WalletCommand::WillPass { policy, credential } => {
+            let trusted = file.all_trust(&file.genesis(genesis)?)?;
+            let facts = trusted.iter().filter_map(|trust| Some(trust.current()?.facts()));
+            let (facts, policy) = holder::find_policy(facts, &policy)?;
+            let holding = holder::find_holding(&file, credential.as_deref(), &policy.credential_type)?;
+            will_pass(screen, &holder::will_pass(holding, policy, facts, clock.now())?, policy)
+        }
+        WalletCommand::Apply { url, policy, credential, yes, unchecked } => {
+            let agency = Agency::new(&url)?;
+            let pinned = file.genesis(genesis)?;
+            let asked = Box::pin(holder::ask(&file, &agency, pinned, &policy, &clock)).await?;
+            put(screen, &asked)?;
+            if !yes && !screen.ask("Do you consent, this once?", input)? {
+                file.wallet.note(clock.now(), format!("declined {} asked by {}", asked.policy().name, asked.receiver()));
+                file.save()?;
+                screen.line("nothing was shown")?;
+                return Ok(Ending::Open);
+            }
+            let (credential, mut rng) = (credential.as_deref(), OsRng);
+            let applied = holder::apply(&mut file, &agency, asked, credential, !unchecked, &clock, &mut rng);
+            match Box::pin(applied).await {
+                Ok(id) => {
+                    screen.headline(Tone::Good, "pass received", id)?;
+                    screen.line("  at a gate: causeway wallet --file … present CHALLENGE")?;
+                    Ok(Ending::Good)
+                }
+                Err(WalletFileError::Wallet(WalletError::Refused(findings))) => {
+                    screen.headline(Tone::Bad, "REFUSED", "for these reasons:")?;
+                    let rows = findings.iter().map(|finding| vec![toned(Tone::Bad, finding.code.code()), Cell::new(&finding.detail)]);
+                    screen.table(&["code", "detail"], rows.collect())?;
+                    Ok(Ending::Bad)
+                }
+                Err(WalletFileError::Wallet(WalletError::WouldRefuse(finding))) => {
+                    screen.headline(Tone::Bad, "NOT SENT", format!("the rule would refuse: {finding}"))?;
+                    screen.line("  nothing was shown; --unchecked applies all the same")?;
+                    Ok(Ending::Bad)
+                }
+                Err(error) => Err(error.into()),
+            }
+        }
+        WalletCommand::Present { challenge, pass, png, text } => {
+            let challenge: Challenge = challenge.trim().parse()?;
+            let held = holder::find_pass(&file, pass.as_deref())?;
+            let (id, shown) = (*held.id(), held.show(&challenge.audience, &challenge.nonce, clock.now())?);
+            file.wallet.note(clock.now(), format!("showed pass {} to {}", id.short(), challenge.audience));
+            file.save()?;
+            match png {
+                Some(path) => {
+                    files::replace(&path, &paper::qr_png(&shown, MODULE)?, files::PRIVATE)?;
+                    screen.headline(Tone::Good, "shown", path.display())?;
+                }
+                None if text => screen.line(shown)?,
+                None => {
+                    screen.line(format!("for {}:", challenge.audience))?;
+                    screen.code(&shown)?;
+                }
+            }
+            Ok(Ending::Good)
+        }
+        WalletCommand::Log => {
+            for entry in &file.wallet.log {
+                screen.line(format!("{}  {}", entry.at, entry.what))?;
+            }
+            Ok(Ending::Good)
+        }
+    }
+}
+
+fn list(file: &WalletFile, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
+    let holdings = file.wallet.holdings.iter().map(|holding| {
+        let kind = holding.credential_type().map_or("credential".to_owned(), String::from);
+        let anchor = if holding.anchor().is_some() { toned(Tone::Good, "anchored") } else { toned(Tone::Warning, "no receipt yet") };
+        vec![Cell::new(holding.id().short()), Cell::new(kind), Cell::new(holding.issuer().short()), anchor]
+    });
+    let passes = file.wallet.passes.iter().map(|pass| {
+        let until = pass.credential().get("validUntil").and_then(Value::as_str).unwrap_or("its end");
+        vec![Cell::new(pass.id().short()), Cell::new("pass"), Cell::new(pass.issuer().short()), Cell::new(format!("until {until}"))]
+    });
+    let rows: Vec<_> = holdings.chain(passes).collect();
+    if rows.is_empty() {
+        screen.line("the wallet is empty")?;
+    } else {
+        screen.table(&["id", "what", "issuer", "state"], rows)?;
+    }
+    Ok(Ending::Good)
+}
+
+/// The holder's own data, to the holder.
+fn show(file: &WalletFile, id: &str, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
+    let begins = |own: &did_registry::Digest| own.to_string().starts_with(id);
+    let claims = match file.wallet.holdings.iter().find(|holding| begins(holding.id())) {
+        Some(holding) => {
+            let kind = holding.credential_type().map_or("credential".to_owned(), String::from);
+            screen.headline(Tone::Good, kind, holding.id())?;
+            screen.line(format!("  from {}", holding.issuer()))?;
+            holding.sd_jwt()?.claims()
+        }
+        None => {
+            let pass = file.wallet.passes.iter().find(|pass| begins(pass.id())).context("the wallet holds nothing of that identifier")?;
+            screen.headline(Tone::Good, "pass", pass.id())?;
+            screen.line(format!("  from {}", pass.issuer()))?;
+            pass.credential().get("credentialSubject").and_then(Value::as_object).cloned().unwrap_or_default()
+        }
+    };
+    let row = |(name, value): (&String, &Value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        vec![Cell::new(name.replace('_', " ")), Cell::new(value)]
+    };
+    screen.table(&["claim", "value"], claims.iter().filter(|(name, _)| *name != "id").map(row).collect())?;
+    Ok(Ending::Good)
+}
+
+fn will_pass(screen: &mut Screen<'_>, conditions: &[holder::Condition], policy: &Policy) -> anyhow::Result<Ending> {
+    let row = |condition: &holder::Condition| {
+        let answer = match &condition.part {
+            Part::Good => toned(Tone::Good, "yes"),
+            Part::Bad(_) => toned(Tone::Bad, "no"),
+            Part::Open(_) | Part::NotChecked => toned(Tone::Warning, "not in the credential"),
+        };
+        vec![Cell::new(&condition.sentence), answer]
+    };
+    screen.table(&["condition", "you"], conditions.iter().map(row).collect())?;
+    let all = conditions.iter().all(|condition| condition.part == Part::Good);
+    if all {
+        screen.headline(Tone::Good, "YES", format!("{} v{} would let you pass today", policy.name, policy.version))?;
+        Ok(Ending::Good)
+    } else {
+        screen.headline(Tone::Bad, "NO", format!("{} v{} would not let you pass today", policy.name, policy.version))?;
+        Ok(Ending::Bad)
+    }
+}
+
+/// What is asked, before anything is shown.
+fn put(screen: &mut Screen<'_>, asked: &Asked) -> anyhow::Result<()> {
+    screen.headline(Tone::Warning, "asked by", asked.receiver())?;
+    publish::explain(screen, asked.policy())
+}

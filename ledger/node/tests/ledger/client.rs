@@ -1,0 +1,56 @@
+//! The client follows heads and believes only what is proven.
+
+use ledger_chain::light::LightError;
+use ledger_chain::{Record, StateKey};
+use ledger_node::client::{ClientError, LedgerClient};
+use ledger_node::Status;
+
+use crate::node::Served;
+use crate::testing::{Agency, forged, genesis};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_submits_follows_and_reads_with_proofs() {
+    let served = Served::new().await;
+    let client = LedgerClient::new(&served.node.url()).unwrap();
+    let genesis = client.genesis().await.unwrap();
+    let trusted = client.trust(&genesis).await.unwrap();
+    let did = &served.agencies[0].did;
+    assert_eq!(client.next_sequence(did).await.unwrap(), 0);
+    let (height, position) = client.commit(&served.anchor(0, 0)).await.unwrap();
+    assert_eq!(position, 0);
+    let trusted = client.follow(&trusted).await.unwrap();
+    assert_eq!(trusted.head().height, height);
+    let next = client.record(&trusted, &StateKey::Actor(did.clone())).await.unwrap();
+    assert_eq!((next.value(), next.at().height), (&Some(Record::Actor(1)), height));
+    let never = StateKey::Did(Agency::new(1).did);
+    assert_eq!(client.record(&trusted, &never).await.unwrap().into_value(), None, "provably absent");
+    let (proof, head) = client.transaction_proof(&served.anchor(0, 0).id()).await.unwrap();
+    assert_eq!(&head.head, trusted.head());
+    trusted.transaction(&served.anchor(0, 0).id(), &proof).unwrap();
+    assert_eq!(client.block(height).await.unwrap().header.hash(), trusted.head().block);
+    assert_eq!(client.keys("committee").await.unwrap(), [StateKey::Committee]);
+
+    let batch: Vec<_> = (1..50).map(|sequence| served.anchor(0, sequence)).collect();
+    assert_eq!(client.commit_batch(&batch).await.unwrap().len(), 49);
+    assert_eq!(client.next_sequence(did).await.unwrap(), 50);
+    let stands = client.status(&batch[0].id()).await.unwrap();
+    assert!(matches!(stands, Status::Committed { .. }));
+    served.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_tells_refusal_lies_and_silence_apart() {
+    let served = Served::new().await;
+    let client = LedgerClient::new(&served.node.url()).unwrap();
+    let refused = client.submit(&forged(served.anchor(0, 0))).await.unwrap_err();
+    assert_eq!(refused.code(), "BAD_SIGNATURE");
+    let refused = client.commit_batch(&[served.anchor(0, 0), forged(served.anchor(1, 0))]).await.unwrap_err();
+    assert_eq!(refused.code(), "BAD_SIGNATURE");
+    // Who trusts another genesis believes nothing that this node says.
+    let other = genesis(&Agency::many(1));
+    assert_eq!(client.trust(&other).await.unwrap_err(), ClientError::Light(LightError::OtherLedger));
+    let gone = served.node.url();
+    served.node.shutdown().await;
+    let silent = LedgerClient::new(&gone).unwrap().signed_head(None).await.unwrap_err();
+    assert_eq!(silent.code(), "LEDGER_UNREACHABLE");
+}
