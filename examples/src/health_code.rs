@@ -91,7 +91,13 @@ impl Outcome {
             broken.push(format!("{made} passes for {accepted} accepted foreign certificates"));
         }
         let kept = |promise: &&Promise| !promise.kept;
-        broken.extend(self.proof.promises.iter().filter(kept).map(|promise| format!("broken promise: {}", promise.text)));
+        broken.extend(
+            self.proof
+                .promises
+                .iter()
+                .filter(kept)
+                .map(|promise| format!("broken promise: {}", promise.text)),
+        );
         broken
     }
 }
@@ -107,7 +113,6 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
          claim, consent and show only what the other side's rule asks for; gates decide without a network.\n",
     )?;
     process::clear(&options.directory).await?;
-    let cases = foreign::cases(&options.data)?;
     let today = gateway::clock::Clock::system().now().date();
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
     let sides = [Side::Guangdong, Side::Macau];
@@ -123,11 +128,14 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     let borders = Box::pin(scene.borders(stage)).await?;
     let clinic = (&scene.clinic, &mut scene.ledger);
     let told = Box::pin(crowd::travel(&scene.sides, &casts, &borders, clinic, &scene.schema, stage)).await?;
+    // Scanning keeps a core busy, which is said so that the runtime knows.
+    let cases = tokio::task::block_in_place(|| foreign::cases(&options.data, stage))?;
     let macau = &scene.sides[1].desk;
     let foreign = foreign::take(&cases, macau, &scene.rules[1].foreign.id(), stage).await?;
 
     let pass = told.iter().find_map(|told| {
-        let crossed = told.journey.as_ref().ok().filter(|journey| journey.crossed() && told.from == Side::Guangdong);
+        let crossed =
+            told.journey.as_ref().ok().filter(|journey| journey.crossed() && told.from == Side::Guangdong);
         crossed?.pass
     });
     let pass = pass.context("nobody crossed, so there is nothing to look closer at")?;

@@ -6,3 +6,4 @@
 pub mod e_certificate;
 pub mod health_code;
 pub mod population;
+pub mod town;

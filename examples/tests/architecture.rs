@@ -324,6 +324,7 @@ fn functions() -> BTreeSet<String> {
 }
 
 /// Each name in the last column must be a test, a file, or a command; each in the others that looks like a file, a file.
+/// A row that nothing shows says `not yet`, openly; whatever it names besides must exist all the same.
 fn check_table(document: &str, heading: &str) -> Vec<String> {
     let (functions, text) = (functions(), read(document));
     let after = text.split_once(heading).unwrap_or_else(|| panic!("{document} has no {heading:?}")).1;
@@ -339,8 +340,9 @@ fn check_table(document: &str, heading: &str) -> Vec<String> {
         let number = cells.first().copied().unwrap_or_default();
         let last = cells.last().copied().unwrap_or_default();
         let proof = backticked(last);
-        if proof.is_empty() || last.contains("planned") {
-            faults.push(format!("{document}, {number}: nothing shows it yet"));
+        let open = last.strip_prefix("not yet: ").is_some_and(|missing| !missing.is_empty());
+        if (proof.is_empty() && !open) || last.contains("planned") {
+            faults.push(format!("{document}, {number}: nothing shows it, and it does not say what is missing"));
         }
         for name in proof {
             let command = ["make ", "causeway "].iter().any(|start| name.starts_with(start));

@@ -23,9 +23,11 @@ fn causeway() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let release = test.parent().and_then(Path::parent).unwrap();
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let arguments = ["build", "--locked", "--offline", "--release", "--quiet", "-p", "causeway", "--bin", "causeway"];
+    let arguments =
+        ["build", "--locked", "--offline", "--release", "--quiet", "-p", "causeway", "--bin", "causeway"];
     let target = release.parent().unwrap();
-    let built = Command::new(cargo).args(arguments).current_dir(root()).env("CARGO_TARGET_DIR", target).status();
+    let built =
+        Command::new(cargo).args(arguments).current_dir(root()).env("CARGO_TARGET_DIR", target).status();
     assert!(built.unwrap().success(), "the program builds");
     release.join("causeway")
 }
@@ -91,15 +93,19 @@ async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
     assert_eq!(crossed, passes);
     assert!(outcome.told.iter().all(|told| {
         let journey = told.journey.as_ref().unwrap();
-        journey.pass.is_some() == journey.first_pass.is_some() && (!journey.crossed() || journey.pass.is_some())
+        journey.pass.is_some() == journey.first_pass.is_some()
+            && (!journey.crossed() || journey.pass.is_some())
     }));
 
     assert_eq!((outcome.foreign.cases, outcome.foreign.accepted, outcome.foreign.transcoded), (121, 81, 81));
     assert_eq!(outcome.foreign.refused.values().sum::<usize>(), 40);
 
-    assert_eq!(outcome.proof.promises.len(), 6);
+    assert_eq!(outcome.proof.promises.len(), 7);
     assert!(outcome.proof.audit.is_complete(), "{:#?}", outcome.proof.audit);
-    assert!(outcome.proof.ledger.commitments > 3 * crossed as u64, "credentials, passes, consents, decisions");
+    assert!(
+        outcome.proof.ledger.commitments > 3 * crossed as u64,
+        "credentials, passes, consents, decisions"
+    );
 
     let text = paper.text();
     assert!(!text.contains('\u{1b}'), "no escapes outside a terminal");
@@ -119,4 +125,58 @@ async fn a_directory_that_no_story_wrote_is_not_emptied() {
         process::clear(directory.path()).await.unwrap();
         std::fs::write(&file, "of this story").unwrap();
     }
+}
+
+/// The story as a program of its own, small.
+fn program(directory: &Path, keep: bool) -> Command {
+    let mut program = Command::new(causeway().with_file_name("health-code"));
+    program.args(["--people", "120", "--travellers", "40"]);
+    program.arg("--directory").arg(directory).arg("--data").arg(root().join("../shared/data/dcc"));
+    program.env_remove("KEEP").env_remove("PEOPLE").env_remove("TRAVELLERS");
+    if keep {
+        program.arg("--keep");
+    }
+    program
+}
+
+#[test]
+fn an_interrupted_story_leaves_nothing_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let story = std::fs::canonicalize(directory.path()).unwrap().join("story");
+    let mut program = program(&story, false).stdout(std::process::Stdio::null()).spawn().unwrap();
+    // All three parties are up, and the program names the directory as well.
+    while running(&story).len() < 4 {
+        assert!(program.try_wait().unwrap().is_none(), "the story ended before it could be interrupted");
+        std::thread::yield_now();
+    }
+    let id = program.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(program.wait().unwrap().code(), Some(130));
+    assert_eq!(running(&story), Vec::<String>::new(), "nothing is left running");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_story_stays_up_until_the_next_one_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let story = std::fs::canonicalize(directory.path()).unwrap().join("story");
+    let told = program(&story, true).output().unwrap();
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success(), "{text}{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(running(&story).len(), 3, "{text}");
+    let address = |party: &str| std::fs::read_to_string(story.join(party).join("address")).unwrap();
+    for party in ["ledger/node", "guangdong", "macau"] {
+        let url = address(party);
+        assert!(text.contains(url.trim()), "the address of {party} is printed: {text}");
+        let health = reqwest::get(format!("{}/health", url.trim())).await.unwrap();
+        assert!(health.status().is_success(), "{party} answers");
+    }
+    // The command that the story ends with, as it is printed.
+    let command = text.split("CAUSEWAY_TOKEN=").nth(1).unwrap().split("\n\n").next().unwrap();
+    let command = format!("CAUSEWAY_TOKEN={command}");
+    let audit = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let said = String::from_utf8(audit.stdout).unwrap();
+    assert!(audit.status.success(), "{command}\n{said}{}", String::from_utf8_lossy(&audit.stderr));
+    assert!(said.contains("recomputed from the presentation"), "{said}");
+    process::clear(&story).await.unwrap();
+    assert_eq!(running(&story), Vec::<String>::new(), "the next story ends what the last one left");
 }

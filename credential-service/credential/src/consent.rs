@@ -31,6 +31,8 @@ pub struct Consent {
     pub expires: Timestamp,
     /// The receiver's challenge, so that it is used once.
     pub nonce: String,
+    /// The key that what the receiver issues in return is bound to, so that nobody on the way takes it over.
+    pub pass: Option<PublicKey>,
 }
 
 /// A consent and the holder's signature.
@@ -54,7 +56,14 @@ impl Consent {
             given: now,
             expires: now.plus(600),
             nonce: nonce.to_owned(),
+            pass: None,
         }
+    }
+
+    /// The same consent, for a pass bound to `key`.
+    #[must_use]
+    pub fn for_pass(self, key: PublicKey) -> Self {
+        Self { pass: Some(key), ..self }
     }
 
     /// The digest that is signed, and whose blinded commitment is anchored.
@@ -75,7 +84,7 @@ impl SignedConsent {
     /// # Errors
     /// `BAD_SIGNATURE`, `HOLDER_MISMATCH`, `WRONG_AUDIENCE`, `EXPIRED`, `NOT_YET_VALID`.
     pub fn verify(&self, policy: &Policy, holder: &PublicKey, nonce: &str, now: Timestamp) -> Result<(), Finding> {
-        let Consent { holder: signer, receiver, policy: named, claims, given, expires, nonce: given_for } =
+        let Consent { holder: signer, receiver, policy: named, claims, given, expires, nonce: given_for, .. } =
             &self.consent;
         let refuse = |code, detail: &str| Err(Finding::new(code, format!("consent {detail}")));
         if signer != holder {

@@ -68,6 +68,36 @@ fn small_order_and_non_canonical_keys_are_refused() {
     }
 }
 
+/// Every spelling with y ≥ p, every spelling of the points with x = 0, and many others.
+#[test]
+fn a_point_is_canonical_if_it_compresses_to_its_own_bytes() {
+    let mut spellings: Vec<[u8; 32]> = Vec::new();
+    for low in 0..=0xffu8 {
+        // From 0 on, and the last 256 below 2^255, of which the last 19 are p and above.
+        spellings.push([&[low][..], &[0; 31]].concat().try_into().unwrap());
+        spellings.push([&[low][..], &[0xff; 30], &[0x7f]].concat().try_into().unwrap());
+    }
+    let mut rng = rng();
+    for _ in 0..1_000 {
+        let mut random = [0; 32];
+        rand::RngCore::fill_bytes(&mut rng, &mut random);
+        spellings.push(random);
+    }
+    let (mut points, mut refused) = (0, 0);
+    for mut bytes in spellings {
+        for _ in 0..2 {
+            if let Some(point) = CompressedEdwardsY(bytes).decompress() {
+                let same = point.compress().0 == bytes;
+                assert_eq!(is_canonical(&bytes), same, "{}", hex::encode(bytes));
+                points += 1;
+                refused += u32::from(!same);
+            }
+            bytes[31] ^= 0x80;
+        }
+    }
+    assert!(points > 1_000 && refused > 15, "{points} points, {refused} of them spelt otherwise");
+}
+
 #[test]
 fn a_p256_key_has_two_spellings_at_most() {
     let key = key(Suite::P256).public_key();

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -92,31 +93,31 @@ impl Border {
         Ok(())
     }
 
-    /// Shows a pass at the gate, under a fresh challenge; gives what was shown and what the gate said.
+    /// Shows a pass at the gate, under a fresh challenge, once the gate is free; gives what was shown, what the
+    /// gate said, and how long gate and wallet took for it.
     ///
     /// # Errors
     /// If the gate cannot write down what it decided, or the pass is damaged.
-    pub fn cross(&self, pass: &HeldPass) -> anyhow::Result<(String, Decision)> {
-        let challenge = self.challenge()?;
+    pub fn cross(&self, pass: &HeldPass) -> anyhow::Result<(String, Decision, Duration)> {
+        let mut gate = self.gate();
+        let started = Instant::now();
+        let challenge = gate.challenge(self.now(), &mut OsRng)?;
         let shown = pass.show(&challenge.audience, &challenge.nonce, self.now())?;
-        let decision = self.show(&shown)?;
-        Ok((shown, decision))
+        let decision = gate.verify(&shown, self.now())?;
+        let took = started.elapsed();
+        self.saw(&shown);
+        Ok((shown, decision, took))
     }
 
-    /// The same by way of light: the code is drawn, and read back from the picture.
+    /// The same by way of light: the codes are drawn, and read back from their pictures.
     ///
     /// # Errors
-    /// As [`Border::cross`], or if the picture does not scan.
+    /// As [`Border::cross`], or if a picture does not scan.
     pub fn cross_by_picture(&self, pass: &HeldPass) -> anyhow::Result<Decision> {
-        // The gate shows its challenge as a code as well.
-        let asked = scanned(&self.challenge()?.to_string())?.parse::<Challenge>()?;
+        let challenge = self.gate().challenge(self.now(), &mut OsRng)?;
+        let asked = scanned(&challenge.to_string())?.parse::<Challenge>()?;
         let shown = pass.show(&asked.audience, &asked.nonce, self.now())?;
         self.show(&scanned(&shown)?)
-    }
-
-    fn challenge(&self) -> anyhow::Result<Challenge> {
-        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(gate.challenge(self.now(), &mut OsRng)?)
     }
 
     /// Holds a text before the gate's camera.
@@ -124,9 +125,16 @@ impl Border {
     /// # Errors
     /// If the gate cannot write down what it decided.
     pub fn show(&self, text: &str) -> anyhow::Result<Decision> {
+        self.saw(text);
+        Ok(self.gate().verify(text, self.now())?)
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Checkpoint> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn saw(&self, text: &str) {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(text.bytes().chain([b'\n']));
-        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(gate.verify(text, self.now())?)
     }
 
     /// Claims that the destination was shown, and how often.

@@ -8,7 +8,9 @@ use causeway::actor::ActorDirectory;
 use causeway::setup::{self, Network, NetworkPlan};
 use credential::transcoding::pass_schema;
 use credential::{Operand, PassTerms, Policy, Predicate, Test, foreign};
-use did_registry::{CredentialType, Did, DidOperation, Digest, Motion, NetworkId, Schema, SigningKey, Timestamp, Vote};
+use did_registry::{
+    CredentialType, Did, DidOperation, Digest, Motion, NetworkId, Schema, SigningKey, Timestamp, Vote,
+};
 use gateway::clock::Clock;
 use ledger_chain::{GroupId, Operation, Transaction};
 use ledger_node::client::LedgerClient;
@@ -41,7 +43,12 @@ impl Voice {
     /// If they do not.
     pub fn of(directory: &Path, client: &LedgerClient, ledger: &Digest) -> anyhow::Result<Self> {
         let actor = ActorDirectory::open(directory)?;
-        Ok(Self { client: client.clone(), ledger: *ledger, did: actor.did().clone(), control: actor.control()? })
+        Ok(Self {
+            client: client.clone(),
+            ledger: *ledger,
+            did: actor.did().clone(),
+            control: actor.control()?,
+        })
     }
 
     /// Its identifier.

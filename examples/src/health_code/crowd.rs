@@ -14,6 +14,7 @@ use super::border::Border;
 use super::impostor::Clinic;
 use super::intake;
 use super::jurisdiction::{Jurisdiction, Named as _};
+use super::promises::grouped;
 use super::stage::Stage;
 use super::traveller::{self, Holder, Journey};
 use crate::population::{Side, Story};
@@ -52,7 +53,7 @@ pub struct Told {
 async fn tickets(
     from: &Jurisdiction,
     cast: &[(Story, usize)],
-    border: &Border,
+    border: &Arc<Border>,
     (clinic, ledger): (&Clinic, &mut Ledger),
     schema: &Schema,
 ) -> anyhow::Result<Vec<Ticket>> {
@@ -77,7 +78,8 @@ async fn tickets(
     revoke(from, border, &mut tickets).await?;
     let (mut claims, mut requests) = (Vec::new(), Vec::new());
     for (number, person) in patients.into_iter().enumerate() {
-        let (claim, request) = Claim::begin(&format!("clinic-{number}"), clinic.did(), Suite::P256, &mut OsRng);
+        let (claim, request) =
+            Claim::begin(&format!("clinic-{number}"), clinic.did(), Suite::P256, &mut OsRng);
         claims.push(claim);
         requests.push((request, intake::claims(person, schema)));
     }
@@ -87,18 +89,30 @@ async fn tickets(
             let mut holding = claim.accept(issued, &border.facts, border.now())?;
             holding.set_anchor(receipt);
             let holder = Box::new(Holder { holding, spent: std::time::Duration::ZERO });
-            tickets.push(Ticket { story: Story::UnrecognisedIssuer, start: Start::Holder(holder), pictured: false });
+            tickets.push(Ticket {
+                story: Story::UnrecognisedIssuer,
+                start: Start::Holder(holder),
+                pictured: false,
+            });
         }
     }
     Ok(tickets)
 }
 
-/// Those whose credential is revoked claim it first; then the source changes its mind.
-async fn revoke(from: &Jurisdiction, border: &Border, tickets: &mut [Ticket]) -> anyhow::Result<()> {
-    for ticket in tickets.iter_mut().filter(|ticket| ticket.story == Story::RevokedAfterIssue) {
-        let Start::Code(code) = &ticket.start else { continue };
-        let holder = traveller::claim(border, code).await?;
+/// Those whose credential is revoked claim it first, all at once; then the source changes its mind.
+async fn revoke(from: &Jurisdiction, border: &Arc<Border>, tickets: &mut [Ticket]) -> anyhow::Result<()> {
+    let mut claims = JoinSet::new();
+    for (place, ticket) in tickets.iter().enumerate() {
+        if let (Story::RevokedAfterIssue, Start::Code(code)) = (ticket.story, &ticket.start) {
+            let (border, code) = (border.clone(), code.clone());
+            claims.spawn(async move { (place, traveller::claim(&border, &code).await) });
+        }
+    }
+    while let Some(claimed) = claims.join_next().await {
+        let (place, holder) = claimed?;
+        let holder = holder?;
         from.desk.revoke(holder.holding.id(), "The laboratory withdrew this batch of tests.").await?;
+        let ticket = tickets.get_mut(place).context("the place was counted")?;
         ticket.start = Start::Holder(Box::new(holder));
     }
     Ok(())
@@ -125,8 +139,9 @@ pub async fn travel(
     for side in sides {
         side.desk.refresh().await?;
     }
-    let revoked: usize = casts.iter().flatten().filter(|(story, _)| *story == Story::RevokedAfterIssue).count();
-    step.done(format!("one-time codes made for the travellers; {revoked} credentials revoked after they were issued"))?;
+    let revoked: usize =
+        casts.iter().flatten().filter(|(story, _)| *story == Story::RevokedAfterIssue).count();
+    step.done(format!("claim codes made for the travellers; {revoked} credentials issued and then revoked"))?;
 
     let total: usize = queues.iter().map(Vec::len).sum();
     let step = stage.step("travellers both ways", total as u64);
@@ -146,7 +161,8 @@ pub async fn travel(
         step.advance(1);
     }
     let crossed = told.iter().filter(|one: &&Told| one.journey.as_ref().is_ok_and(Journey::crossed)).count();
-    step.done(format!("{total} travellers: {crossed} crossed, {} were refused", total - crossed))?;
+    let [all, through, refused] = [total, crossed, total - crossed].map(|count| grouped(count as u64));
+    step.done(format!("{all} travellers: {through} crossed, {refused} were refused, each with a reason"))?;
     Ok(told)
 }
 

@@ -48,9 +48,11 @@ impl Clinic {
         let ed25519 = SigningKey::generate(Suite::Ed25519, &mut OsRng);
         let network = ledger.genesis().network.clone();
         let complete = |genesis: did_registry::Genesis| {
-            genesis
-                .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
-                .with_key("ed25519-1", Purposes::ASSERTION, ed25519.public_key())
+            genesis.with_key("es256-1", Purposes::ASSERTION, es256.public_key()).with_key(
+                "ed25519-1",
+                Purposes::ASSERTION,
+                ed25519.public_key(),
+            )
         };
         let (actor, _) = ActorDirectory::create(directory, &network, complete, &mut OsRng)?;
         write_key(&directory.join("es256.key"), &es256)?;
@@ -165,7 +167,11 @@ impl Clinic {
 ///
 /// # Errors
 /// If the victim's credential is damaged or has no receipt.
-pub fn stolen(victim: &Holding, challenge: &ChallengeResponse, now: Timestamp) -> anyhow::Result<PassRequest> {
+pub fn stolen(
+    victim: &Holding,
+    challenge: &ChallengeResponse,
+    now: Timestamp,
+) -> anyhow::Result<PassRequest> {
     let thief = SigningKey::generate(Suite::P256, &mut OsRng);
     let (policy, nonce) = (&challenge.policy, challenge.nonce.as_str());
     let presentation = bind(&victim.sd_jwt()?, policy.claims(), &thief, &challenge.audience, nonce, now)?;

@@ -7,7 +7,8 @@ use did_registry::{Digest, Schema};
 use serde_json::{Map, Value};
 
 use super::desk::{Import, RowError};
-use super::jurisdiction::{Jurisdiction, Named as _};
+use super::jurisdiction::Jurisdiction;
+use super::promises::grouped;
 use super::stage::Stage;
 use crate::population::{COLUMNS, Person, write_csv};
 
@@ -63,7 +64,11 @@ pub fn claims(person: &Person, schema: &Schema) -> Map<String, Value> {
 ///
 /// # Errors
 /// If a table is refused as a whole, or its import stops.
-pub async fn import(sides: &[Jurisdiction; 2], schema: &Digest, stage: &Stage) -> anyhow::Result<[Import; 2]> {
+pub async fn import(
+    sides: &[Jurisdiction; 2],
+    schema: &Digest,
+    stage: &Stage,
+) -> anyhow::Result<[Import; 2]> {
     let total: usize = sides.iter().map(|side| side.people.len() + SLIPS.len()).sum();
     let step = stage.step("importing records", total as u64);
     let mut jobs = Vec::new();
@@ -79,13 +84,12 @@ pub async fn import(sides: &[Jurisdiction; 2], schema: &Digest, stage: &Stage) -
         }
         step.reach(seen.iter().map(|import| import.rows_done).sum());
         if seen.iter().all(|import| import.state == "finished") {
-            let [one, two]: [Import; 2] = seen.try_into().map_err(|_| anyhow::anyhow!("there are two sides"))?;
+            let [one, two]: [Import; 2] =
+                seen.try_into().map_err(|_| anyhow::anyhow!("there are two sides"))?;
             step.done(format!(
-                "{} records of {} and {} of {} imported, {} bad rows refused by row and column",
-                one.stored,
-                sides[0].side.name(),
-                two.stored,
-                sides[1].side.name(),
+                "{} + {} records imported into two vaults; {} bad rows refused, each by its row",
+                grouped(one.stored),
+                grouped(two.stored),
                 one.refused + two.refused,
             ))?;
             return Ok([one, two]);
@@ -101,7 +105,9 @@ pub fn surprises(import: &Import, people: usize) -> Vec<String> {
         surprises.push(format!("{} rows stored and {} refused", import.stored, import.refused));
     }
     for (number, (_, column, fault)) in (people as u64 + 1..).zip(SLIPS) {
-        let found = |error: &RowError| error.row == number && error.column.as_deref() == column && error.fault == fault;
+        let found = |error: &RowError| {
+            error.row == number && error.column.as_deref() == column && error.fault == fault
+        };
         if !import.errors.iter().any(found) {
             surprises.push(format!("row {number}: {fault} was not found"));
         }

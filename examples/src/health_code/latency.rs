@@ -11,7 +11,8 @@ pub struct Latency(Histogram<u64>);
 impl Latency {
     /// Of these durations; microseconds are told apart, longer ones than ten minutes are not.
     pub fn of(durations: impl IntoIterator<Item = Duration>) -> Self {
-        let mut histogram = Histogram::new_with_bounds(1, 600_000_000, 3).expect("valid because the bounds are ours");
+        let mut histogram =
+            Histogram::new_with_bounds(1, 600_000_000, 3).expect("valid because the bounds are ours");
         for duration in durations {
             histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
         }

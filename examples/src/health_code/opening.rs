@@ -66,7 +66,7 @@ impl Scene {
         let node = network.node.to_str().context("the directory's name is UTF-8")?;
         let url = parties.start("ledger", &network.node, &["node", "run", node]).await?;
         let mut ledger = Ledger::connect(&url, network.genesis.clone()).await?;
-        step.done("ledger started; its committee: Guangdong, Macau and an auditor of neither, two votes decide")?;
+        step.done("a ledger started; Guangdong, Macau and a neutral auditor sit on its committee")?;
 
         let step = stage.wait("two agencies register, are recognised, and publish their rules");
         let [one, two] = free_addresses()?;
@@ -85,7 +85,7 @@ impl Scene {
             side.start(&mut parties).await?;
         }
         acquainted(&sides, &network).await?;
-        step.done("two agencies registered, recognised by the committee, rules published, gateways started")?;
+        step.done("two agencies registered, recognised by two votes of three, schemas and rules published")?;
         let gates = [m, g].map(|side| directory.join("gates").join(side.folder()));
         Ok(Self { parties, network, url, ledger, sides, rules, schema, clinic, gates })
     }
@@ -100,7 +100,7 @@ impl Scene {
         let [into_macau, into_guangdong] = &self.gates;
         let there = self.border(guangdong, (macau, &self.rules[1]), into_macau).await?;
         let back = self.border(macau, (guangdong, &self.rules[0]), into_guangdong).await?;
-        step.done("the gates took one trust bundle each, verified from the genesis on; their cable is out now")?;
+        step.done("each gate took one trust bundle, verified from the genesis on; now its cable is out")?;
         Ok([Arc::new(there), Arc::new(back)])
     }
 

@@ -40,7 +40,11 @@ impl Parties {
     /// # Errors
     /// If there is no such program.
     pub fn of(causeway: &Path) -> anyhow::Result<Self> {
-        ensure!(causeway.is_file(), "{} is not there; build it with `cargo build --release -p causeway`", causeway.display());
+        ensure!(
+            causeway.is_file(),
+            "{} is not there; build it with `cargo build --release -p causeway`",
+            causeway.display()
+        );
         Ok(Self { causeway: causeway.to_owned(), running: Vec::new() })
     }
 
@@ -49,23 +53,16 @@ impl Parties {
         &self.causeway
     }
 
-    /// Runs a command of the program to its end; gives what it says.
-    ///
-    /// # Errors
-    /// If it fails, with what it complained of.
-    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(&self.causeway).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "causeway {}: {}{said}", arguments.join(" "), complaint);
-        Ok(said)
-    }
-
     /// Starts a party that runs until it is ended; gives the address it answers at.
     ///
     /// # Errors
     /// If it ends early or does not answer in time, with the end of its log.
-    pub async fn start(&mut self, name: &'static str, directory: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    pub async fn start(
+        &mut self,
+        name: &'static str,
+        directory: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<String> {
         let address = directory.join("address");
         if address.exists() {
             fs::remove_file(&address)?; // of an earlier run
@@ -79,7 +76,8 @@ impl Parties {
             // Ctrl-C is for whoever started the story; the story then ends its parties itself.
             .process_group(0)
             .spawn()?;
-        let mut party = Party { name, directory: directory.to_owned(), url: String::new(), child, kept: false };
+        let mut party =
+            Party { name, directory: directory.to_owned(), url: String::new(), child, kept: false };
         party.url = party.ready(&address).await?;
         let url = party.url.clone();
         self.running.push(party);
@@ -221,7 +219,11 @@ pub async fn clear(directory: &Path) -> anyhow::Result<()> {
         end_left(directory).await?;
         let empty = fs::read_dir(directory)?.next().is_none();
         let ours = directory.join(MARK).exists();
-        ensure!(empty || ours, "{} holds something that no story wrote; name another directory", directory.display());
+        ensure!(
+            empty || ours,
+            "{} holds something that no story wrote; name another directory",
+            directory.display()
+        );
         fs::remove_dir_all(directory)?;
     }
     fs::create_dir_all(directory)?;

@@ -18,6 +18,8 @@ use crate::population::{Person, Side};
 
 /// The one call whose answer carries personal values: a credential on its way to its own holder.
 const DELIVERY: &str = "POST /v1/claims";
+/// The one call whose answer names records, to the agency's own operator, who names them in the question.
+const OWN_DESK: &str = "POST /v1/offers";
 
 /// A promise and what was measured.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,7 +48,8 @@ impl Egress {
     /// # Errors
     /// The system's.
     pub fn read(name: &'static str, home: Option<Side>, path: &Path) -> anyhow::Result<Self> {
-        let sent = egress::read(path).with_context(|| format!("{} records what {name} sent", path.display()))?;
+        let sent =
+            egress::read(path).with_context(|| format!("{} records what {name} sent", path.display()))?;
         Ok(Self { name, home, sent })
     }
 }
@@ -64,35 +67,44 @@ fn own(people: &[Person], others: &[Person]) -> anyhow::Result<Needles> {
     let values: BTreeSet<String> = people.iter().flat_map(Person::personal_values).collect();
     let values: Vec<String> = values.into_iter().collect();
     let theirs = others.iter().flat_map(Person::personal_values).collect::<Vec<_>>().join("\n");
-    let shared: BTreeSet<usize> =
-        AhoCorasick::new(&values)?.find_overlapping_iter(&theirs).map(|hit| hit.pattern().as_usize()).collect();
-    Needles::new(values.iter().enumerate().filter(|(place, _)| !shared.contains(place)).map(|(_, value)| value))
+    let shared: BTreeSet<usize> = AhoCorasick::new(&values)?
+        .find_overlapping_iter(&theirs)
+        .map(|hit| hit.pattern().as_usize())
+        .collect();
+    Needles::new(
+        values.iter().enumerate().filter(|(place, _)| !shared.contains(place)).map(|(_, value)| value),
+    )
 }
 
-/// No personal value left in anything that any party sent, but for a credential on its way to its own holder.
+/// No personal value left in anything that any party sent, but for a credential on its way to its own holder
+/// and a record's name on its way back to the agency's own operator.
 pub fn nothing_left(parties: &[Egress], needles: &[Needles; 2]) -> Promise {
-    let (mut searched, mut delivered) = (Found::default(), Found::default());
+    let (mut searched, mut delivered, mut own_desk) = (Found::default(), Found::default(), Found::default());
     for (side, needles) in [Side::Guangdong, Side::Macau].into_iter().zip(needles) {
         for party in parties {
             for sent in &party.sent {
                 let found = needles.search(&sent.body);
-                if sent.kind == DELIVERY && party.home == Some(side) {
-                    delivered += found;
-                } else {
-                    searched += found;
+                match sent.kind.as_str() {
+                    DELIVERY if party.home == Some(side) => delivered += found,
+                    OWN_DESK if party.home == Some(side) => own_desk += found,
+                    _ => searched += found,
                 }
             }
         }
     }
+    let messages: usize = parties.iter().map(|party| party.sent.len()).sum();
+    let bytes: usize = parties.iter().flat_map(|party| &party.sent).map(|sent| sent.body.len()).sum();
     Promise {
-        text: "No record left its agency: personal values in what the three parties sent".into(),
+        text: "No record left its agency: personal values in what ledger and agencies sent".into(),
         measure: format!(
-            "{} in {} messages, {}; the same search finds {} in {} credentials given to their own holders",
+            "{} in {} messages, {} (the same search finds {} in the {} credentials given to their own holders, and \
+             {} names of records beside claim codes at the agencies' own desks)",
             searched.hits,
-            searched.items,
-            megabytes(searched.bytes),
-            delivered.hits,
-            delivered.items,
+            grouped(messages as u64),
+            megabytes(bytes as u64),
+            grouped(delivered.hits),
+            grouped(delivered.items),
+            grouped(own_desk.hits),
         ),
         kept: searched.hits == 0 && delivered.hits >= delivered.items && delivered.items > 0,
     }
@@ -104,7 +116,8 @@ pub fn nothing_unasked(borders: &[Arc<Border>; 2], needles: &[Needles; 2]) -> Pr
     let (mut asked, mut unasked) = (0, 0);
     for (border, needles) in borders.iter().zip(needles) {
         searched += needles.search(&border.sent());
-        let wanted = border.facts.policies.get(&border.entry).map(|policy| policy.claims()).unwrap_or_default();
+        let wanted =
+            border.facts.policies.get(&border.entry).map(|policy| policy.claims()).unwrap_or_default();
         for (claim, count) in border.shown() {
             *(if wanted.contains(claim.as_str()) { &mut asked } else { &mut unasked }) += count;
         }
@@ -112,7 +125,9 @@ pub fn nothing_unasked(borders: &[Arc<Border>; 2], needles: &[Needles; 2]) -> Pr
     Promise {
         text: "The destination was shown only what its rule asks for".into(),
         measure: format!(
-            "{asked} claims asked for, {unasked} not asked for; {} personal values in {} of applications and codes",
+            "{unasked} claims that were not asked for beside {} that were; {} personal values in {} of applications \
+             and codes",
+            grouped(asked),
             searched.hits,
             megabytes(searched.bytes),
         ),
@@ -147,25 +162,25 @@ pub fn nothing_stored(text: &str, places: &[Place<'_>]) -> anyhow::Result<Promis
     Ok(Promise {
         text: text.to_owned(),
         measure: format!(
-            "{} in {} files, {}; texts known to be there were found in each of {} places{blindness}",
+            "{} in {} files, {} (texts known to be there were found in {} of {} places{blindness})",
             searched.hits,
             searched.items,
             megabytes(searched.bytes),
             places.len() - blind.len(),
+            places.len(),
         ),
         kept: searched.hits == 0 && blind.is_empty(),
     })
 }
 
-/// The places where nothing may be: the ledger's files with its log, each gate, and the whole of the other
-/// side's directory with its vault and its logs. `published` is a text that the ledger holds.
+/// The places where nothing may be: the ledger's files with its log, and each gate; the whole of the other
+/// side's directory, with its vault and its logs; and, in clear, the own vault. `published` is a text that the ledger holds.
 pub fn places<'a>(
     (node, published): (&Path, &str),
     (sides, gates): (&[Jurisdiction; 2], &[PathBuf; 2]),
     needles: &'a [Needles; 2],
-) -> [Vec<Place<'a>>; 2] {
-    let mut common = Vec::new();
-    let mut other = Vec::new();
+) -> [Vec<Place<'a>>; 3] {
+    let (mut common, mut other, mut home) = (Vec::new(), Vec::new(), Vec::new());
     for (place, needles) in needles.iter().enumerate() {
         let (own, foreign) = (&sides[place], &sides[1 - place]);
         common.push(Place { path: node.to_owned(), of: needles, control: published.to_owned() });
@@ -173,9 +188,24 @@ pub fn places<'a>(
             common.push(Place { path: gate.clone(), of: needles, control: "\"verdict\":\"accept\"".into() });
         }
         common.push(Place { path: own.directory.join("log"), of: needles, control: own.did.to_string() });
+        // The database's own words are the control: of the agency's, none is readable.
+        home.push(Place { path: own.directory.join("vault"), of: needles, control: "rocksdb".into() });
         other.push(Place { path: foreign.directory.clone(), of: needles, control: foreign.did.to_string() });
     }
-    [common, other]
+    [common, other, home]
+}
+
+/// A number with its thousands apart.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Bytes as people say them.
@@ -184,5 +214,43 @@ pub fn megabytes(bytes: u64) -> String {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
         _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_said_as_people_say_them() {
+        let said: Vec<String> = [0, 999, 1_000, 12_345, 1_234_567].map(grouped).into();
+        assert_eq!(said, ["0", "999", "1,000", "12,345", "1,234,567"]);
+        let said: Vec<String> = [0, 999, 1_050, 65_100_000].map(megabytes).into();
+        assert_eq!(said, ["0 B", "999 B", "1.0 kB", "65.1 MB"]);
+    }
+
+    #[test]
+    fn a_value_that_leaves_breaks_the_promise_and_so_does_a_blind_search() {
+        let needles = [Needles::new(["陳嘉慧"]).unwrap(), Needles::new(["Maria Silva"]).unwrap()];
+        let party = |home, kind: &str, body: &str| Egress {
+            name: "party",
+            home,
+            sent: vec![Sent { kind: kind.into(), body: body.as_bytes().to_vec() }],
+        };
+        let (g, m) = (Some(Side::Guangdong), Some(Side::Macau));
+        let delivery = || party(g, DELIVERY, "to 陳嘉慧");
+        assert!(nothing_left(&[delivery(), party(m, "GET /v1/bundle", "nobody")], &needles).kept);
+        assert!(
+            !nothing_left(&[party(m, "GET /v1/bundle", "nobody")], &needles).kept,
+            "nothing was ever seen"
+        );
+        for leak in [
+            party(g, "GET /v1/bundle", "陳嘉慧"),
+            party(m, DELIVERY, "陳嘉慧"),
+            party(None, "GET /v1/blocks/{height}", "Maria Silva"),
+            party(m, OWN_DESK, "陳嘉慧"),
+        ] {
+            assert!(!nothing_left(&[delivery(), leak], &needles).kept);
+        }
     }
 }

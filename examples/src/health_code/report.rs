@@ -13,7 +13,7 @@ use super::desk::Import;
 use super::jurisdiction::Named as _;
 use super::latency::Latency;
 use super::opening::Scene;
-use super::promises::megabytes;
+use super::promises::{grouped, megabytes};
 use super::stage::Stage;
 use super::traveller::End;
 use crate::population::{Side, Story};
@@ -23,13 +23,13 @@ const SIDES: [Side; 2] = [Side::Guangdong, Side::Macau];
 /// A story in words.
 const fn words(story: Story) -> &'static str {
     match story {
-        Story::Passes => "negative and recent: crosses, and crosses again",
+        Story::Passes => "negative and recent; crosses twice",
         Story::ExpiredTest => "test too old",
         Story::Positive => "tested positive",
         Story::RevokedAfterIssue => "revoked after it was issued",
         Story::UnrecognisedIssuer => "from a clinic nobody recognised",
         Story::SomeoneElsesCredential => "somebody else's credential",
-        Story::ReplayedQr => "crosses; a copy of the code is shown again",
+        Story::ReplayedQr => "crosses; the same code is shown again",
     }
 }
 
@@ -67,7 +67,9 @@ pub fn unexpected(told: &[Told]) -> Vec<String> {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for one in told {
         if let Some(what) = surprise(one) {
-            *kinds.entry(format!("{}, {}: {what}", direction_name(one.from), words(one.story))).or_default() += 1;
+            *kinds
+                .entry(format!("{}, {}: {what}", direction_name(one.from), words(one.story)))
+                .or_default() += 1;
         }
     }
     kinds.into_iter().map(|(what, count)| format!("{count} × {what}")).collect()
@@ -78,8 +80,6 @@ pub fn unexpected(told: &[Told]) -> Vec<String> {
 /// # Errors
 /// The writer's.
 pub fn show(outcome: &Outcome, imports: &[Import; 2], scene: &Scene, stage: &Stage) -> io::Result<()> {
-    stage.title("Bad rows of the imported tables")?;
-    bad_rows(imports, stage)?;
     stage.title("Travellers")?;
     travellers(outcome, stage)?;
     stage.title("Times, everything on this machine")?;
@@ -88,6 +88,8 @@ pub fn show(outcome: &Outcome, imports: &[Import; 2], scene: &Scene, stage: &Sta
     traffic(outcome, stage)?;
     stage.title("Figures")?;
     figures(outcome, stage)?;
+    stage.title("Bad rows of the imported tables")?;
+    bad_rows(imports, stage)?;
     stage.title(&format!("The audit of pass {}…", outcome.proof.pass.short()))?;
     audit(outcome, stage)?;
     stage.title("Promises")?;
@@ -123,7 +125,7 @@ fn bad_rows(imports: &[Import; 2], stage: &Stage) -> io::Result<()> {
     }
     // Both tables have the same slips; one of them tells the story.
     rows.truncate(imports[0].errors.len());
-    stage.show(|screen| screen.table(&["table", "row", "column", "fault", "rule"], rows))
+    stage.table(&["table", "row", "column", "fault", "rule"], rows)
 }
 
 fn travellers(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
@@ -142,7 +144,7 @@ fn travellers(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
         rows.push(row);
     }
     let (there, back) = (direction_name(Side::Guangdong), direction_name(Side::Macau));
-    stage.show(|screen| screen.table(&["who", "must end", &there, &back], rows))
+    stage.table(&["who", "expected", &there, &back], rows)
 }
 
 fn times(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
@@ -163,8 +165,12 @@ fn times(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
         row("first pass: claim, credential, anchor, consent, verdict, pass", &first, "100 s on average"),
         row("repeat crossing: challenge, code, verdict at the gate", &repeat, "up to 3 s"),
     ];
-    stage.show(|screen| screen.table(&["", "p50", "p95", "measured", "in 2020"], rows))
+    stage.table(&["", "p50", "p95", "measured", "in 2020"], rows)
 }
+
+/// Kinds of traffic told apart; the others are told together.
+const KINDS: usize = 12;
+const OTHERS: &str = "everything else";
 
 /// What is sent, in words; other addresses are called by their name.
 fn kind(kind: &str) -> &str {
@@ -173,12 +179,17 @@ fn kind(kind: &str) -> &str {
         "GET /v1/receipts/{id}" => "anchor receipts to holders",
         "POST /v1/passes" => "verdicts and passes to travellers",
         "POST /v1/challenges" => "challenges to wallets",
-        "POST /v1/offers" => "claim codes to its own operator",
+        "POST /v1/offers" => "claim codes to its own desk",
         "GET /v1/bundle" => "trust bundles",
         "GET /status/1" => "status lists",
         "POST /v1/foreign-certificates/verify" => "verdicts on foreign certificates",
         "POST /v1/foreign-certificates/transcode" => "passes for foreign certificates",
         "GET /v1/audit/transcodings/{pass}" => "evidence to the auditor",
+        "GET /v1/records" => "records with proofs",
+        "GET /v1/blocks/{height}" => "blocks",
+        "GET /v1/head" => "signed heads",
+        "POST /v1/transactions" => "answers to transactions",
+        "to the ledger" => "transactions to the ledger",
         other => other,
     }
 }
@@ -193,19 +204,29 @@ fn traffic(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     }
     let mut kinds: Vec<(&str, u64)> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let cell = |wanted: Option<&str>, traffic: &BTreeMap<String, (u64, u64)>| {
-        let of = traffic.iter().filter(|(name, _)| wanted.is_none_or(|wanted| kind(name) == wanted));
-        let (messages, bytes) = of.fold((0, 0), |sum, (_, one)| (sum.0 + one.0, sum.1 + one.1));
-        right(if messages == 0 { "–".to_owned() } else { format!("{} × {}", grouped(messages), megabytes(bytes)) })
+    let rest: Vec<&str> = kinds.drain(kinds.len().min(KINDS)..).map(|(name, _)| name).collect();
+    let row = |title: &str, counts: &dyn Fn(&str) -> bool| {
+        let cell = |traffic: &BTreeMap<String, (u64, u64)>| {
+            let of = traffic.iter().filter(|(name, _)| counts(kind(name)));
+            let (messages, bytes) = of.fold((0, 0), |sum, (_, one)| (sum.0 + one.0, sum.1 + one.1));
+            right(if messages == 0 {
+                "–".to_owned()
+            } else {
+                format!("{} in {}", megabytes(bytes), grouped(messages))
+            })
+        };
+        std::iter::once(Cell::new(title))
+            .chain(parties.iter().map(|(_, traffic)| cell(traffic)))
+            .collect::<Vec<_>>()
     };
-    let row = |title: &str, wanted: Option<&str>| {
-        let cells = parties.iter().map(|(_, traffic)| cell(wanted, traffic));
-        std::iter::once(Cell::new(title)).chain(cells).collect::<Vec<_>>()
-    };
-    let mut rows: Vec<Vec<Cell>> = kinds.iter().map(|(name, _)| row(name, Some(name))).collect();
-    rows.push(row("together", None));
-    let header: Vec<&str> = std::iter::once("").chain(parties.iter().map(|(name, _)| *name)).collect();
-    stage.show(|screen| screen.table(&header, rows))
+    let mut rows: Vec<Vec<Cell>> = kinds.iter().map(|(name, _)| row(name, &|other| other == *name)).collect();
+    if !rest.is_empty() {
+        rows.push(row(OTHERS, &|other| rest.contains(&other)));
+    }
+    rows.push(row("together", &|_| true));
+    let header: Vec<&str> =
+        std::iter::once("bytes in messages").chain(parties.iter().map(|(name, _)| *name)).collect();
+    stage.table(&header, rows)
 }
 
 fn figures(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
@@ -220,11 +241,18 @@ fn figures(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     let foreign = &outcome.foreign;
     let reasons = foreign.refused.iter().map(|(reason, count)| format!("{reason} {count}"));
     let facts = [
-        ("ages", format!("keys, rules and status at most {} old at the desks, {} at the gates", age(desk), age(gate))),
+        (
+            "ages",
+            format!(
+                "keys, rules and status at most {} old at the desks, {} at the gates (amber at 24 h, refused at 72 h)",
+                age(desk),
+                age(gate),
+            ),
+        ),
         (
             "ledger",
             format!(
-                "height {}, {} transactions ({}), {} commitments in them, {} on disk",
+                "height {}, {} transactions ({}), {} blinded commitments, {} on disk",
                 ledger.height,
                 ledger.transactions.values().sum::<u64>(),
                 named.collect::<Vec<_>>().join(", "),
@@ -242,9 +270,10 @@ fn figures(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
                 foreign.transcoded,
             ),
         ),
-        ("  refused", reasons.collect::<Vec<_>>().join(", ")),
+        ("refused among them", reasons.collect::<Vec<_>>().join(", ")),
     ];
-    stage.show(|screen| screen.facts(&facts))
+    let rows = facts.map(|(name, text)| vec![Cell::new(name), Cell::new(text)]);
+    stage.table(&[], rows.into())
 }
 
 fn audit(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
@@ -256,7 +285,7 @@ fn audit(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
         };
         vec![Cell::new(check.name), toned(tone, word), Cell::new(&check.detail)]
     });
-    stage.show(|screen| screen.table(&["compared", "", "with"], rows.collect()))
+    stage.table(&["compared", "", "with"], rows.collect())
 }
 
 fn promises(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
@@ -264,7 +293,7 @@ fn promises(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
         let (tone, word) = if promise.kept { (Tone::Good, "kept") } else { (Tone::Bad, "BROKEN") };
         vec![toned(tone, word), Cell::new(&promise.text), Cell::new(&promise.measure)]
     });
-    stage.show(|screen| screen.table(&["", "promise", "measured"], rows.collect()))
+    stage.table(&["", "promise", "measured"], rows.collect())
 }
 
 /// The command with which somebody looks at one traveller.
@@ -288,8 +317,9 @@ fn closer(outcome: &Outcome, scene: &Scene, stage: &Stage) -> io::Result<()> {
 /// The writer's.
 pub fn left_running(kept: &[(&'static str, String, u32)], stage: &Stage) -> io::Result<()> {
     stage.title("Left running")?;
-    let rows = kept.iter().map(|(name, url, id)| vec![Cell::new(name), Cell::new(url), number(u64::from(*id))]);
-    stage.show(|screen| screen.table(&["who", "address", "process"], rows.collect()))?;
+    let rows =
+        kept.iter().map(|(name, url, id)| vec![Cell::new(name), Cell::new(url), number(u64::from(*id))]);
+    stage.table(&["who", "address", "process"], rows.collect())?;
     let ids: Vec<String> = kept.iter().map(|(.., id)| id.to_string()).collect();
     stage.line(format!("  to end them: kill {}", ids.join(" ")))
 }
@@ -300,28 +330,4 @@ fn right(text: String) -> Cell {
 
 fn number(number: u64) -> Cell {
     right(grouped(number))
-}
-
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_apart() {
-        let said: Vec<String> = [0, 999, 1_000, 12_345, 1_234_567].map(grouped).into();
-        assert_eq!(said, ["0", "999", "1,000", "12,345", "1,234,567"]);
-    }
 }

@@ -165,7 +165,9 @@ fn passes(bytes: &[u8]) -> Vec<Vec<u8>> {
     for prefix in [b"CWP:", b"HC1:"] {
         for (start, _) in bytes.windows(prefix.len()).enumerate().filter(|(_, window)| window == prefix) {
             let text = bytes.get(start + prefix.len()..).unwrap_or_default();
-            let letter = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" $%*+-./:".contains(byte);
+            let letter = |byte: &&u8| {
+                byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" $%*+-./:".contains(byte)
+            };
             let text: String = text.iter().take_while(letter).map(|byte| char::from(*byte)).collect();
             if let Some(content) = base45::decode(&text).ok().and_then(|packed| zlib::inflate(&packed).ok()) {
                 inner.push(content);
@@ -192,14 +194,16 @@ mod tests {
         let twice = URL_SAFE_NO_PAD.encode(format!("{{\"a\":\"{once}\"}}"));
         let pass = format!("CWP:{}", base45::encode(&zlib::deflate(plain.as_bytes())));
         let padded = STANDARD.encode(format!("{plain}?"));
-        for text in [plain, &format!("eyJ.{once}~"), &format!("\"{twice}\""), &format!("x{pass}\n"), &padded] {
+        for text in [plain, &format!("eyJ.{once}~"), &format!("\"{twice}\""), &format!("x{pass}\n"), &padded]
+        {
             assert_eq!(needles().search(text.as_bytes()).hits, 1, "{text}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        let text = format!("陳大武 Maria H1234568 {}", URL_SAFE_NO_PAD.encode("nobody we know, nothing to see"));
+        let text =
+            format!("陳大武 Maria H1234568 {}", URL_SAFE_NO_PAD.encode("nobody we know, nothing to see"));
         assert_eq!(needles().search(text.as_bytes()), Found { hits: 0, bytes: text.len() as u64, items: 1 });
         let random: Vec<u8> = (0..100_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         assert_eq!(needles().search(&random).hits, 0);

@@ -137,7 +137,8 @@ fn consent(
     holding: &Holding,
     challenge: &ChallengeResponse,
 ) -> anyhow::Result<(Application, PassRequest, bool)> {
-    let begin = |check| Application::begin(holding, challenge, &border.facts, check, border.now(), &mut OsRng);
+    let begin =
+        |check| Application::begin(holding, challenge, &border.facts, check, border.now(), &mut OsRng);
     match begin(true) {
         Ok((application, request)) => Ok((application, request, false)),
         // The holder wants the verifier's own word all the same.
@@ -153,19 +154,21 @@ type Crossing = (End, Option<Duration>, Option<Ages>);
 
 /// Through the gate, and what comes after it.
 fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossing> {
-    let (shown, first) = border.cross(pass)?;
-    let refused = |codes: Vec<Reason>| codes.first().copied().map(End::RefusedAtGate).context("a refusal has a reason");
+    let (shown, first, _) = border.cross(pass)?;
+    let refused =
+        |codes: Vec<Reason>| codes.first().copied().map(End::RefusedAtGate).context("a refusal has a reason");
     if first.overall != Overall::Accept {
         return Ok((refused(first.codes())?, None, first.ages));
     }
-    let started = Instant::now();
-    let again = match walk {
-        Walk::Twice => border.cross(pass)?.1,
-        Walk::Pictured => border.cross_by_picture(pass)?,
-        Walk::Copied => border.show(&shown)?,
+    let (again, repeat) = match walk {
+        Walk::Twice => {
+            let (_, again, took) = border.cross(pass)?;
+            (again, Some(took))
+        }
+        // Drawing and scanning is the camera's part, so it is not measured.
+        Walk::Pictured => (border.cross_by_picture(pass)?, None),
+        Walk::Copied => (border.show(&shown)?, None),
     };
-    // Drawing and scanning is the camera's part.
-    let repeat = (walk == Walk::Twice).then(|| started.elapsed());
     let end = if again.overall == Overall::Accept { End::Crossed } else { refused(again.codes())? };
     Ok((end, repeat, again.ages.or(first.ages)))
 }

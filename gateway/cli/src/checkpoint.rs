@@ -239,7 +239,8 @@ impl Checkpoint {
         Ok(decision)
     }
 
-    /// Takes the time for right although a later one was seen: somebody looked at the clock and answers for it.
+    /// Takes the time for right although a later one was seen here: somebody looked at the clock and answers
+    /// for it. What the ledger certified stays.
     ///
     /// # Errors
     /// [`CheckpointError::File`].
@@ -255,8 +256,10 @@ impl Checkpoint {
         self.facts(now)?.ages(now, self.terms.limits)
     }
 
+    /// A time that lies before `now` for certain, if the clock contradicts it: seen here, or certified on the ledger.
     fn clock_suspect(&self, now: Timestamp) -> Option<Timestamp> {
-        Some(self.memory.latest()).filter(|seen| now.plus(CLOCK_TOLERANCE) < *seen)
+        let certified = self.trusted().map_or(Timestamp::default(), |trusted| trusted.head().head().time);
+        Some(self.memory.latest().max(certified)).filter(|seen| now.plus(CLOCK_TOLERANCE) < *seen)
     }
 
     fn facts(&self, now: Timestamp) -> Result<&Facts, Finding> {

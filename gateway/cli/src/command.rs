@@ -64,6 +64,15 @@ enum Command {
     /// Recompute what an agency decided.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Measure this machine: one JSON line a figure.
+    Bench(BenchArgs),
+}
+
+#[derive(Args, Debug)]
+struct BenchArgs {
+    /// Measure only figures whose names begin so, such as `ledger.` or `crossing.repeat`.
+    #[arg(long, value_name = "PREFIX")]
+    only: Option<String>,
 }
 
 /// How a command ended.
@@ -115,6 +124,7 @@ pub async fn run(cli: Cli, world: World<'_, '_>) -> anyhow::Result<Ending> {
         Command::Wallet(args) => Box::pin(wallet::run(args, world)).await,
         Command::Checkpoint(command) => Box::pin(checkpoint::run(command, world)).await,
         Command::Audit(command) => Box::pin(audit::run(command, world)).await,
+        Command::Bench(args) => crate::bench::run(args.only.as_deref()).map(|()| Ending::Good),
     }
 }
 

@@ -25,6 +25,7 @@
 pub mod actor;
 pub mod agency;
 pub mod audit;
+pub mod bench;
 pub mod checkpoint;
 pub mod command;
 pub mod committee;

@@ -284,6 +284,9 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        let shown =
+            (1..=100).contains(&self.name.chars().count()) && !self.name.chars().any(char::is_control);
+        require("name", shown, "1 to 100 characters without control characters")?;
         check_url("public_url", &self.public_url, true)?;
         check_url("ledger_url", &self.ledger_url, false)?;
         let secrets = [

@@ -196,35 +196,4 @@ pub async fn exposition(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_counter_appears_under_its_labels() {
-        let metrics = Metrics::new();
-        metrics.refused(Reason::Expired);
-        metrics.refused(Reason::Expired);
-        metrics.issued("dc+sd-jwt", 3);
-        metrics.verified(Overall::Accept);
-        metrics.transcoded(Overall::Refuse);
-        metrics.sent("pass", 700);
-        let text = metrics.text().unwrap();
-        for line in [
-            r#"causeway_refusals_total{code="EXPIRED"} 2"#,
-            r#"causeway_refusals_total{code="REVOKED"} 0"#,
-            r#"causeway_issued_total{format="dc+sd-jwt"} 3"#,
-            r#"causeway_verified_total{verdict="accept"} 1"#,
-            r#"causeway_verified_total{verdict="undecided"} 0"#,
-            r#"causeway_transcoded_total{verdict="refuse"} 1"#,
-            r#"causeway_bytes_sent_total{kind="pass"} 700"#,
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_method_that_a_client_invents_is_no_label() {
-        assert_eq!(known(&Method::POST), "POST");
-        assert_eq!(known(&Method::from_bytes(b"WANG-WEI").unwrap()), "OTHER");
-    }
-}
+mod tests;

@@ -67,6 +67,8 @@ impl Gateway {
         let _ = self.stop.send(());
         let ended = self.served.await.map_err(std::io::Error::other)?;
         self.worker.abort();
+        // Until it has ended it holds the vault. That it was cut short is what was wanted.
+        let _ = self.worker.await;
         ended
     }
 }

@@ -68,8 +68,9 @@ impl Application {
         let presentation =
             sd_jwt::present(&holding.sd_jwt()?, &policy.claims(), holding.key(), &audience, nonce, now)
                 .map_err(Finding::from)?;
-        let consent = Consent::to(policy, holding.key().public_key(), nonce, now).sign(holding.key());
         let key = SigningKey::generate(Suite::Ed25519, rng);
+        let consent = Consent::to(policy, holding.key().public_key(), nonce, now).for_pass(key.public_key());
+        let consent = consent.sign(holding.key());
         let request = PassRequest {
             presentation,
             consent,

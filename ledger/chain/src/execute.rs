@@ -1,6 +1,7 @@
 //! Execution: a function for each rule, over an overlay that a refused transaction leaves untouched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use credential::{Policy, PolicyError};
@@ -28,6 +29,8 @@ pub type Changes = BTreeMap<StateKey, Vec<u8>>;
 pub struct Overlay<'a> {
     base: &'a dyn Committed,
     changes: Changes,
+    /// Senders' records, decoded: reading one checks every key in it, which costs more than all its rules.
+    actors: HashMap<Did, Rc<DidRecord>>,
 }
 
 /// Why a transaction does not enter the ledger.
@@ -114,7 +117,7 @@ impl Refusal {
 impl<'a> Overlay<'a> {
     /// No changes yet.
     pub fn new(base: &'a dyn Committed) -> Self {
-        Self { base, changes: Changes::new() }
+        Self { base, changes: Changes::new(), actors: HashMap::new() }
     }
 
     /// The changes made.
@@ -134,8 +137,26 @@ impl<'a> Overlay<'a> {
         Some(stored.expect("decodes because only execution writes records"))
     }
 
+    /// A sender's record, decoded once a block and again when it has changed.
+    fn actor(&mut self, did: &Did) -> Option<Rc<DidRecord>> {
+        if let Some(known) = self.actors.get(did) {
+            return Some(known.clone());
+        }
+        let record: Rc<DidRecord> = Rc::new(self.get(&StateKey::Did(did.clone()))?);
+        self.actors.insert(did.clone(), record.clone());
+        Some(record)
+    }
+
     fn put<T: BorshSerialize>(&mut self, key: StateKey, record: &T) {
-        self.changes.insert(key, encode(record));
+        self.write(write(key, record));
+    }
+
+    /// The only way to change a record.
+    fn write(&mut self, (key, record): Write) {
+        if let StateKey::Did(did) = &key {
+            self.actors.remove(did);
+        }
+        self.changes.insert(key, record);
     }
 }
 
@@ -174,9 +195,7 @@ pub fn execute(overlay: &mut Overlay<'_>, verified: &VerifiedTransaction, at: Mo
             vec![write(StateKey::Did(actor.clone()), &DidRecord::create(actor, genesis, at)?)]
         }
         operation => {
-            let record: DidRecord = overlay
-                .get(&StateKey::Did(actor.clone()))
-                .ok_or_else(|| RegistryError::UnknownDid(actor.clone()))?;
+            let record = overlay.actor(actor).ok_or_else(|| RegistryError::UnknownDid(actor.clone()))?;
             record.check_active()?;
             if record.control != verified.signer {
                 return Err(RegistryError::NotControlKey(actor.clone()).into());
@@ -194,7 +213,7 @@ pub fn execute(overlay: &mut Overlay<'_>, verified: &VerifiedTransaction, at: Mo
             }
         }
     };
-    overlay.changes.extend(writes);
+    writes.into_iter().for_each(|write| overlay.write(write));
     overlay.put(StateKey::Actor(actor.clone()), &(transaction.sequence + 1));
     Ok(())
 }

@@ -20,6 +20,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let run = solo_throughput(&directory.join("throughput"), load, &mut rand::rngs::OsRng).await?;
     writeln!(out, "{} transactions of {} bytes by {actors} actors", run.transactions, run.transaction_bytes)?;
     writeln!(out, "ledger.solo.tx_per_s {:.0}  in {} blocks, {:.2?}", run.per_second(), run.blocks, run.elapsed)?;
+    let each = run.processor.as_secs_f64() * 1e6 / run.transactions as f64;
+    writeln!(out, "  processor time {:.2?}, {each:.1} µs each", run.processor)?;
     for (stage, seconds) in run.stages {
         writeln!(out, "  {stage:8} {seconds:6.2} s")?;
     }

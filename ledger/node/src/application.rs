@@ -27,7 +27,7 @@ use ledger_chain::{
     Block, Changes, Committed, Genesis, Head, Header, Overlay, Record, Refusal, SignedHead, SignedTransaction,
     StateKey, VerifiedTransaction, execute, transactions_root,
 };
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::NodeError;
 use crate::mempool::{Dropped, is_creation};
@@ -320,22 +320,26 @@ impl Application {
             signed.push((transaction, signer));
         }
         view.check()?;
+        // In a batch a key is unpacked once however many signatures it made, so those of an actor go together.
+        let mut signed: Vec<_> = signed.into_iter().enumerate().collect();
+        signed.sort_by(|(_, (_, one)), (_, (_, other))| one.cmp(other));
         let mut chunks = Vec::new();
         while !signed.is_empty() {
             chunks.push(signed.split_off(signed.len().saturating_sub(SIGNATURES)));
         }
-        let ids = |chunk: &[(SignedTransaction, PublicKey)]| chunk.iter().map(|(signed, _)| signed.id()).collect();
-        let verify = |chunk: Vec<(SignedTransaction, PublicKey)>| {
-            let named: Vec<Digest> = ids(&chunk);
-            (VerifiedTransaction::verify_all(&self.ledger, chunk, &mut rand::thread_rng()), named)
+        let verify = |chunk: Vec<(usize, (SignedTransaction, PublicKey))>| {
+            let (places, pairs): (Vec<_>, Vec<_>) = chunk.into_iter().unzip();
+            let ids: Vec<Digest> = pairs.iter().map(|(signed, _)| signed.id()).collect();
+            let outcomes = VerifiedTransaction::verify_all(&self.ledger, pairs, &mut rand::thread_rng());
+            let rows = places.into_iter().zip(ids).zip(outcomes);
+            rows.map(|((position, id), outcome)| (position, id, outcome)).collect::<Vec<_>>()
         };
-        let checked: Vec<_> = chunks.into_par_iter().rev().map(verify).collect();
-        let flat = checked.into_iter().flat_map(|(outcomes, ids)| outcomes.into_iter().zip(ids));
-        flat.enumerate()
-            .map(|(position, (outcome, id))| {
-                outcome.map(Arc::new).map_err(|_| BlockError::Signature { position, id })
-            })
-            .collect()
+        let mut checked: Vec<_> = chunks.into_par_iter().flat_map_iter(verify).collect();
+        checked.sort_unstable_by_key(|(position, ..)| *position);
+        let name = |(position, id, outcome): (usize, Digest, Result<_, _>)| {
+            outcome.map(Arc::new).map_err(|_| BlockError::Signature { position, id })
+        };
+        checked.into_iter().map(name).collect()
     }
 
     /// The header, head and writes of a block whose transactions made `changes`.

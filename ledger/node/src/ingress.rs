@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::sync::Weak;
 use std::time::Duration;
 
-use did_registry::{Did, DidOperation, PublicKey, RegistryError};
+use did_registry::{Did, DidOperation, Digest, PublicKey, RegistryError};
 use ledger_chain::{Operation, Record, Refusal, SignedTransaction, StateKey, VerifiedTransaction};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::application::SIGNATURES;
@@ -34,6 +34,7 @@ pub(crate) type Verdict = Result<Status, Rejection>;
 
 /// Transactions that somebody handed in together.
 pub(crate) struct Submission {
+    pub(crate) ids: Vec<Digest>,
     pub(crate) transactions: Vec<SignedTransaction>,
     pub(crate) reply: oneshot::Sender<Vec<Verdict>>,
     /// Given back when they are checked.
@@ -70,14 +71,15 @@ pub(crate) async fn run(ledger: Weak<Ledger>, mut submissions: mpsc::Receiver<Su
 }
 
 fn check(ledger: &Ledger, batch: Vec<Submission>) {
-    let mut transactions = Vec::new();
+    let (mut ids, mut transactions) = (Vec::new(), Vec::new());
     let mut replies = Vec::with_capacity(batch.len());
     for submission in batch {
         replies.push((submission.transactions.len(), submission.reply, submission._room));
+        ids.extend(submission.ids);
         transactions.extend(submission.transactions);
     }
     let timer = ledger.metrics.verify_seconds.start_timer();
-    let mut verdicts = judge(ledger, transactions).into_iter();
+    let mut verdicts = judge(ledger, &ids, transactions).into_iter();
     timer.observe_duration();
     for (count, reply, room) in replies {
         drop(room);
@@ -87,63 +89,57 @@ fn check(ledger: &Ledger, batch: Vec<Submission>) {
 }
 
 /// One verdict a transaction, in order.
-fn judge(ledger: &Ledger, transactions: Vec<SignedTransaction>) -> Vec<Verdict> {
+fn judge(ledger: &Ledger, ids: &[Digest], transactions: Vec<SignedTransaction>) -> Vec<Verdict> {
     let mut verdicts: Vec<Option<Verdict>> = vec![None; transactions.len()];
     let (settled, accounts) = match accounts(ledger, &transactions) {
         Ok(known) => known,
-        Err(error) => return transactions.iter().map(|_| Err(Rejection::Halted(error.to_string()))).collect(),
+        Err(error) => return ids.iter().map(|_| Err(Rejection::Halted(error.to_string()))).collect(),
     };
     let mut to_verify = Vec::with_capacity(transactions.len());
-    for (slot, signed) in transactions.into_iter().enumerate() {
+    for (slot, (signed, id)) in transactions.into_iter().zip(ids).enumerate() {
         let account = accounts.get(&signed.transaction.actor);
-        let early = match placed(ledger, &signed, account) {
+        match placed(ledger, &signed, id, account) {
             Ok(signer) => {
                 let next = account.map_or(0, |account| account.next);
-                to_verify.push((slot, next, signed, signer));
-                continue;
+                to_verify.push(ToVerify { slot, next, signed, signer });
             }
-            Err(verdict) => verdict,
-        };
-        put(&mut verdicts, slot, early);
-    }
-    let mut slots = Vec::with_capacity(to_verify.len());
-    let mut admissions = Vec::with_capacity(to_verify.len());
-    for (slot, next, outcome, bytes) in verify(ledger, to_verify) {
-        match outcome {
-            Ok(verified) => {
-                slots.push(slot);
-                admissions.push(Admission { verified, bytes, next });
-            }
-            Err(error) => put(&mut verdicts, slot, Err(Rejection::Refused(error.into()))),
+            Err(verdict) => put(ledger, &mut verdicts, slot, verdict),
         }
     }
-    let ids: Vec<_> = admissions.iter().map(|admission| *admission.verified.id()).collect();
-    ledger.outcomes.forget(&ids);
-    let answers = ledger.mempool.admit(settled, admissions, |actor| next_of(&ledger.store, actor));
-    for ((slot, id), answer) in slots.into_iter().zip(ids).zip(answers) {
-        let verdict = match answer {
+    let (mut slots, mut admissions) = (Vec::with_capacity(to_verify.len()), Vec::with_capacity(to_verify.len()));
+    for (slot, outcome) in verify(ledger.id(), to_verify) {
+        match outcome {
+            Ok(admission) => {
+                slots.push(slot);
+                admissions.push(admission);
+            }
+            Err(error) => put(ledger, &mut verdicts, slot, Err(Rejection::Refused(error.into()))),
+        }
+    }
+    ledger.outcomes.forget(admissions.iter().map(|admission| admission.verified.id()));
+    let taken = ledger.mempool.admit(settled, admissions, |actor| next_of(&ledger.store, actor));
+    for (slot, outcome) in slots.into_iter().zip(taken) {
+        let verdict = match outcome {
             Ok(()) => Ok(Status::Pending),
             Err(Rejection::Refused(Refusal::SequenceUsed { actor, got, next })) => {
                 // Committed while its signature was checked, perhaps.
-                on_ledger(ledger, &id).unwrap_or(Err(Refusal::SequenceUsed { actor, got, next }.into()))
+                let used = Err(Refusal::SequenceUsed { actor, got, next }.into());
+                ids.get(slot).and_then(|id| on_ledger(ledger, id)).unwrap_or(used)
             }
             Err(rejection) => Err(rejection),
         };
-        put(&mut verdicts, slot, verdict);
+        put(ledger, &mut verdicts, slot, verdict);
     }
-    let verdicts = verdicts.into_iter().map(|verdict| verdict.expect("given because each slot was handled once"));
-    verdicts.inspect(|verdict| count(ledger, verdict)).collect()
+    let given = |verdict: Option<Verdict>| verdict.expect("given because each slot was handled once");
+    verdicts.into_iter().map(given).collect()
 }
 
-fn put(verdicts: &mut [Option<Verdict>], slot: usize, verdict: Verdict) {
+fn put(ledger: &Ledger, verdicts: &mut [Option<Verdict>], slot: usize, verdict: Verdict) {
+    if let Err(rejection) = &verdict {
+        ledger.metrics.refused(rejection.code());
+    }
     if let Some(place) = verdicts.get_mut(slot) {
         *place = Some(verdict);
-    }
-}
-
-fn count(ledger: &Ledger, verdict: &Verdict) {
-    if let Err(rejection) = verdict {
-        ledger.metrics.refused(rejection.code());
     }
 }
 
@@ -179,12 +175,17 @@ fn accounts(ledger: &Ledger, transactions: &[SignedTransaction]) -> Result<(u64,
 }
 
 /// The key that must have signed; or, without looking at the signature, the verdict.
-fn placed(ledger: &Ledger, signed: &SignedTransaction, account: Option<&Account>) -> Result<PublicKey, Verdict> {
+fn placed(
+    ledger: &Ledger,
+    signed: &SignedTransaction,
+    id: &Digest,
+    account: Option<&Account>,
+) -> Result<PublicKey, Verdict> {
     let transaction = &signed.transaction;
     let actor = &transaction.actor;
     if let Some(next) = account.map(|account| account.next).filter(|next| transaction.sequence < *next) {
         let used = Refusal::SequenceUsed { actor: actor.clone(), got: transaction.sequence, next };
-        return Err(on_ledger(ledger, &signed.id()).unwrap_or(Err(used.into())));
+        return Err(on_ledger(ledger, id).unwrap_or(Err(used.into())));
     }
     if let Operation::Did(DidOperation::Create(genesis)) = &transaction.operation
         && &genesis.did() != actor
@@ -195,37 +196,45 @@ fn placed(ledger: &Ledger, signed: &SignedTransaction, account: Option<&Account>
     signer.ok_or_else(|| Err(Refusal::from(RegistryError::UnknownDid(actor.clone())).into()))
 }
 
-fn on_ledger(ledger: &Ledger, id: &did_registry::Digest) -> Option<Verdict> {
+fn on_ledger(ledger: &Ledger, id: &Digest) -> Option<Verdict> {
     match ledger.store.transaction(id) {
         Ok(place) => place.map(|place| Ok(place.into())),
         Err(error) => Some(Err(Rejection::Halted(error.to_string()))),
     }
 }
 
-type ToVerify = (usize, u64, SignedTransaction, PublicKey);
-type Checked = (usize, u64, Result<VerifiedTransaction, RegistryError>, usize);
+/// A transaction and the key that must have signed it.
+struct ToVerify {
+    slot: usize,
+    next: u64,
+    signed: SignedTransaction,
+    signer: PublicKey,
+}
 
-fn verify(ledger: &Ledger, mut all: Vec<ToVerify>) -> Vec<Checked> {
+type Checked = (usize, Result<Admission, RegistryError>);
+
+/// Checks signatures, in no particular order of the answers.
+fn verify(ledger: &Digest, mut all: Vec<ToVerify>) -> Vec<Checked> {
+    // In a batch a key is unpacked once however many signatures it made, so those of an actor go together.
+    all.sort_by(|one, other| one.signer.cmp(&other.signer));
     let mut chunks = Vec::new();
     while !all.is_empty() {
         chunks.push(all.split_off(all.len().saturating_sub(SIGNATURES)));
     }
-    let id = *ledger.id();
-    let verify = |chunk: Vec<ToVerify>| -> Vec<Checked> {
-        let sizes: Vec<_> = chunk
-            .iter()
-            .map(|(slot, next, signed, _)| {
-                let bytes = borsh::object_length(signed).expect("counts because a Vec of bytes would be written");
-                (*slot, *next, bytes)
-            })
-            .collect();
-        let pairs = chunk.into_iter().map(|(_, _, signed, key)| (signed, key)).collect();
-        let outcomes = VerifiedTransaction::verify_all(&id, pairs, &mut rand::thread_rng());
-        let rows = sizes.into_iter().zip(outcomes);
-        rows.map(|((slot, next, bytes), outcome)| (slot, next, outcome, bytes)).collect()
-    };
-    let checked: Vec<Vec<Checked>> = chunks.into_par_iter().map(verify).collect();
-    checked.into_iter().flatten().collect()
+    chunks.into_par_iter().flat_map_iter(|chunk| verify_chunk(ledger, chunk)).collect()
+}
+
+fn verify_chunk(ledger: &Digest, chunk: Vec<ToVerify>) -> Vec<Checked> {
+    let (mut places, mut pairs) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len()));
+    for ToVerify { slot, next, signed, signer } in chunk {
+        let bytes = borsh::object_length(&signed).expect("counts because a Vec of bytes would be written");
+        places.push((slot, next, bytes));
+        pairs.push((signed, signer));
+    }
+    let outcomes = VerifiedTransaction::verify_all(ledger, pairs, &mut rand::thread_rng());
+    let rows = places.into_iter().zip(outcomes);
+    rows.map(|((slot, next, bytes), outcome)| (slot, outcome.map(|verified| Admission { verified, bytes, next })))
+        .collect()
 }
 
 fn control_of(store: &Store, actor: &Did) -> Result<Option<PublicKey>, StoreError> {

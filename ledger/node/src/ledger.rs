@@ -7,7 +7,7 @@ use did_registry::{Did, DidRecord, Digest, RegistryError, Timestamp};
 use ledger_chain::history::{ConsistencyProof, TransactionProof};
 use ledger_chain::tree::{ProofError, RecordProof, prove};
 use ledger_chain::{Block, Record, SignedHead, SignedTransaction, StateKey};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 
 use crate::application::{Application, BlockError, Executed, Tip};
 use crate::config::{BlockLimits, Config};
@@ -27,7 +27,7 @@ pub struct Ledger {
     pub(crate) metrics: Metrics,
     block: BlockLimits,
     submissions: mpsc::Sender<Submission>,
-    room: Arc<tokio::sync::Semaphore>,
+    room: Arc<Semaphore>,
     height: watch::Sender<u64>,
     halted: OnceLock<String>,
     ended: watch::Sender<bool>,
@@ -95,7 +95,7 @@ impl Ledger {
             metrics: Metrics::new(),
             block: config.block,
             submissions,
-            room: Arc::new(tokio::sync::Semaphore::new(ingress::ROOM)),
+            room: Arc::new(Semaphore::new(ingress::ROOM)),
             height: watch::Sender::new(height),
             halted: OnceLock::new(),
             ended: watch::Sender::new(false),
@@ -152,17 +152,21 @@ impl Ledger {
         let wanted = room_for(transactions.len());
         match self.room.clone().try_acquire_many_owned(wanted) {
             Ok(room) => self.check(transactions, room).await,
-            Err(_full) => transactions.iter().map(|signed| (signed.id(), Err(Rejection::Busy))).collect(),
+            Err(TryAcquireError::Closed) => self.refuse_all(&transactions),
+            Err(TryAcquireError::NoPermits) => {
+                transactions.iter().map(|signed| (signed.id(), Err(Rejection::Busy))).collect()
+            }
         }
     }
 
-    async fn check(&self, transactions: Vec<SignedTransaction>, room: tokio::sync::OwnedSemaphorePermit) -> Vec<Answer> {
+    async fn check(&self, transactions: Vec<SignedTransaction>, room: OwnedSemaphorePermit) -> Vec<Answer> {
         let (reply, answers) = oneshot::channel();
         let ids: Vec<Digest> = transactions.iter().map(SignedTransaction::id).collect();
-        let submission = Submission { transactions, reply, _room: room };
+        let submission = Submission { ids: ids.clone(), transactions, reply, _room: room };
         let sent = self.submissions.send(submission).await.is_ok();
         match answers.await {
-            Ok(answers) if sent => ids.into_iter().zip(answers).collect(),
+            Ok(verdicts) if sent => ids.into_iter().zip(verdicts).collect(),
+            // Checking failed, or ended with the node: nothing was taken in, and the log says why.
             _ => ids.into_iter().map(|id| (id, Err(self.stopping()))).collect(),
         }
     }

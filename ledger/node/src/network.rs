@@ -123,7 +123,7 @@ mod tests {
             write_key(&path, &key).unwrap();
             assert_eq!(read_key(&path).unwrap().public_key(), key.public_key());
             assert!(write_key(&path, &key).unwrap_err().to_string().contains("exists"));
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
             assert!(read_key(&path).unwrap_err().to_string().contains("owner only"));
             std::fs::remove_file(&path).unwrap();
         }

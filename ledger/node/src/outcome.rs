@@ -159,7 +159,7 @@ impl Outcomes {
     }
 
     /// Transactions are judged anew: what was remembered of them no longer counts.
-    pub(crate) fn forget(&self, ids: &[Digest]) {
+    pub(crate) fn forget<'a>(&self, ids: impl Iterator<Item = &'a Digest>) {
         let mut inner = self.inner();
         if !inner.refused.is_empty() {
             for id in ids {

@@ -16,12 +16,13 @@ use credential::sd_jwt::{self, IssueRequest, SdJwt};
 use credential::status::{self, StatusClaims, StatusList, StatusListText, StatusReference};
 use credential::{Overall, Policy, dcc};
 use did_registry::{
-    Did, DidRecord, Genesis, Moment, NetworkId, PublicKey, Purposes, Recognition, SigningKey, Suite, Timestamp,
+    Did, DidRecord, Genesis, Moment, NetworkId, PublicKey, Purposes, Recognition, SigningKey, Suite,
+    Timestamp,
 };
 use rand::rngs::OsRng;
 use serde_json::{Map, Value};
 
-use super::measure::{Report, US, median, percentile, rate};
+use super::measure::{Report, US, glance, median, percentile, rate};
 use super::subject;
 
 const SD_JWT: [&str; 2] = ["credential.sdjwt_es256.issue_per_s", "credential.sdjwt_es256.verify_per_s"];
@@ -63,9 +64,10 @@ impl Office {
         let key = |suite| SigningKey::generate(suite, &mut OsRng);
         let (control, es256, ed25519) = (key(Suite::Ed25519), key(Suite::P256), key(Suite::Ed25519));
         let now = gateway::clock::Clock::system().now();
-        let genesis = Genesis::new(NetworkId::new("bench")?, control.public_key(), control.public_key().commitment())
-            .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
-            .with_key("ed25519-1", Purposes::ASSERTION, ed25519.public_key());
+        let genesis =
+            Genesis::new(NetworkId::new("bench")?, control.public_key(), control.public_key().commitment())
+                .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
+                .with_key("ed25519-1", Purposes::ASSERTION, ed25519.public_key());
         let issuer = genesis.did();
         let at = Moment { height: 1, time: now };
         let record = DidRecord::create(&issuer, &genesis, at)?;
@@ -143,7 +145,12 @@ impl Office {
 }
 
 /// An anchored list of a million entries, as a verifier holds it.
-fn snapshot(issuer: &Did, key: &(String, SigningKey), uri: &str, now: Timestamp) -> anyhow::Result<StatusSnapshot> {
+fn snapshot(
+    issuer: &Did,
+    key: &(String, SigningKey),
+    uri: &str,
+    now: Timestamp,
+) -> anyhow::Result<StatusSnapshot> {
     let claims = StatusClaims {
         issuer: Some(issuer.to_string()),
         uri: uri.to_owned(),
@@ -171,7 +178,8 @@ fn sd_jwts(report: &mut Report, office: &Office) -> anyhow::Result<()> {
     let credential = office.sd_jwt(&issuer, &holder)?;
     let (audience, shown) = (issuer.as_str(), office.policy.claims());
     let text = sd_jwt::present(&credential, &shown, &office.holder, audience, "nonce", office.now)?;
-    let challenge = Challenge { audience, nonce: "nonce", max_age: 300, now: office.now, limits: AgeLimits::default() };
+    let challenge =
+        Challenge { audience, nonce: "nonce", max_age: 300, now: office.now, limits: AgeLimits::default() };
     let policy = office.policy.id();
     let (value, samples) = rate(|| {
         let decision = verify_presentation(&text, &policy, &office.facts, &challenge, None);
@@ -185,16 +193,16 @@ fn sd_jwts(report: &mut Report, office: &Office) -> anyhow::Result<()> {
         shown.len(),
         text.len()
     ));
-    let (presented, _) = rate(|| {
+    let presented = glance(|| {
         sd_jwt::present(&credential, &shown, &office.holder, audience, "nonce", office.now)?;
         Ok(())
     })?;
-    let (signed, _) = rate(|| {
+    let signed = glance(|| {
         office.holder.sign(b"thirty-two bytes, more or less ..");
         Ok(())
     })?;
     let signature = office.holder.sign(b"message");
-    let (verified, _) = rate(|| Ok(holder.verify(b"message", &signature)?))?;
+    let verified = glance(|| Ok(holder.verify(b"message", &signature)?))?;
     report.note(&format!(
         "SD-JWT on one core: {presented:.0} presentations/s; ES256 alone: {signed:.0} signatures/s, {verified:.0} checks/s"
     ));
@@ -219,12 +227,12 @@ fn documents(report: &mut Report, office: &Office) -> anyhow::Result<()> {
         Ok(read.check_validity(office.now, LEEWAY)?)
     })?;
     report.figure(verify_name, value, "1/s per core", samples)?;
-    let (signed, _) = rate(|| {
+    let signed = glance(|| {
         office.ed25519.1.sign(&[7; 64]);
         Ok(())
     })?;
     let (key, signature) = (office.ed25519.1.public_key(), office.ed25519.1.sign(&[7; 64]));
-    let (verified, _) = rate(|| Ok(key.verify(&[7; 64], &signature)?))?;
+    let verified = glance(|| Ok(key.verify(&[7; 64], &signature)?))?;
     report.note(&format!(
         "JCS: {} bytes; Ed25519 alone on one core: {signed:.0} signatures/s, {verified:.0} checks/s",
         text.len()
@@ -242,14 +250,22 @@ fn certificates(report: &mut Report, directory: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(directory.join("valuesets"))? {
         let path: PathBuf = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            sets.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), std::fs::read(&path)?));
+            sets.push((
+                path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                std::fs::read(&path)?,
+            ));
         }
     }
-    let sets = dcc::ValueSets::from_files(sets.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
+    let sets =
+        dcc::ValueSets::from_files(sets.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
     let verifier = dcc::Verifier::new(trust, sets);
     let (mut medians, mut es256, mut ps256) = (Vec::new(), Vec::new(), Vec::new());
     let text = |value: &Value, pointer: &str| -> anyhow::Result<String> {
-        Ok(value.pointer(pointer).and_then(Value::as_str).with_context(|| format!("no {pointer}"))?.to_owned())
+        Ok(value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .with_context(|| format!("no {pointer}"))?
+            .to_owned())
     };
     let expected = String::from_utf8(file("expected.jsonl")?)?;
     for line in expected.lines() {
@@ -273,7 +289,11 @@ fn certificates(report: &mut Report, directory: &Path) -> anyhow::Result<()> {
         }
         let middle = percentile(&mut times, 50, US);
         let rsa = dcc::open(&qr).is_ok_and(|token| token.algorithm() == Some(-37));
-        if rsa { ps256.push(middle) } else { es256.push(middle) }
+        if rsa {
+            ps256.push(middle)
+        } else {
+            es256.push(middle)
+        }
         medians.push(middle);
     }
     let cases = medians.len();

@@ -84,7 +84,9 @@ async fn first_passes(report: &mut Report, border: &Arc<Border>) -> anyhow::Resu
             let (mut legs, mut passes) = (Legs::default(), Vec::new());
             for (number, code) in queue.iter().enumerate() {
                 let mut unheard = Legs::default();
-                passes.push(first_pass(&border, code, if number < 2 { &mut unheard } else { &mut legs }).await?);
+                passes.push(
+                    first_pass(&border, code, if number < 2 { &mut unheard } else { &mut legs }).await?,
+                );
             }
             anyhow::Ok((legs, passes))
         });

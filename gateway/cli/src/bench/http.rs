@@ -41,7 +41,8 @@ impl Connection {
                 length = Some(value.trim().parse::<usize>()?);
             }
         }
-        let length = length.filter(|length| *length <= ANSWER).context("an answer has a length within bounds")?;
+        let length =
+            length.filter(|length| *length <= ANSWER).context("an answer has a length within bounds")?;
         self.body.resize(length, 0);
         self.stream.read_exact(&mut self.body).await?;
         Ok(&self.body)

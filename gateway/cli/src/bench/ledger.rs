@@ -23,7 +23,7 @@ const COMMITMENTS: &str = "ledger.anchor.commitments_per_s";
 /// Runs whose median counts.
 const RUNS: usize = 3;
 /// Operations of one run: enough that the first and the last block do not show.
-const LOAD: Load = Load { transactions: 200_000, actors: 64, group: 512, window: 16 };
+const LOAD: Load = Load { transactions: 300_000, actors: 100, group: 1_000, window: 32 };
 /// Commits timed one by one.
 const COMMITS: usize = 300;
 /// Commitments in a batch, as many as a gateway gathers at most.
@@ -35,7 +35,10 @@ const AGENCIES: usize = 4;
 
 pub(super) async fn measure(report: &mut Report, scratch: &Path) -> anyhow::Result<()> {
     if report.wants(&[THROUGHPUT, LATENCY, COMMITMENTS]) {
-        report.note(&format!("the disk takes {:.2} ms to sync 4 KiB (p50 of 100)", sync_ms(&scratch.join("sync"))?));
+        report.note(&format!(
+            "the disk takes {:.2} ms to sync 4 KiB (p50 of 100)",
+            sync_ms(&scratch.join("sync"))?
+        ));
     }
     if report.wants(&[THROUGHPUT]) {
         throughput(report, scratch).await?;
@@ -83,7 +86,8 @@ async fn throughput(report: &mut Report, scratch: &Path) -> anyhow::Result<()> {
     let middle = runs.get(RUNS / 2).context("there were runs")?;
     report.figure(THROUGHPUT, middle.per_second(), "1/s", LOAD.transactions * RUNS)?;
     let each = |seconds: f64| seconds * 1e6 / LOAD.transactions as f64;
-    let stages: Vec<String> = middle.stages.iter().map(|(name, time)| format!("{name} {:.1}", each(*time))).collect();
+    let stages: Vec<String> =
+        middle.stages.iter().map(|(name, time)| format!("{name} {:.1}", each(*time))).collect();
     report.note(&format!(
         "solo: {} operations of {} bytes by {} agencies in {:.2} s, {} blocks; wall-clock microseconds an operation: {}; \
          verifying overlaps the rest, which runs in turn: {:.1} in all",

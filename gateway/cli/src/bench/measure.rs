@@ -3,13 +3,23 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use anyhow::ensure;
+use serde::Serialize;
 
 /// Runs that count, of which the median is told.
 const ROUNDS: usize = 7;
 /// How long to warm up, and how long a run takes, about.
 const WARM_UP: Duration = Duration::from_millis(300);
 const ROUND: Duration = Duration::from_millis(400);
+
+/// One line of the output.
+#[derive(Serialize)]
+struct Figure<'a> {
+    name: &'a str,
+    value: f64,
+    unit: &'a str,
+    samples: usize,
+}
 
 /// Tells figures as they come, as far as they are wanted.
 pub(super) struct Report {
@@ -27,12 +37,18 @@ impl Report {
         names.iter().any(|name| name.starts_with(&self.only))
     }
 
-    /// Tells a figure. Four digits count; more would be noise.
-    pub(super) fn figure(&mut self, name: &str, value: f64, unit: &str, samples: usize) -> anyhow::Result<()> {
+    /// Tells a figure; more than two decimals would be noise.
+    pub(super) fn figure(
+        &mut self,
+        name: &str,
+        value: f64,
+        unit: &str,
+        samples: usize,
+    ) -> anyhow::Result<()> {
+        ensure!(value.is_finite(), "{name} was not measured");
         if self.wants(&[name]) {
-            let digits = if value >= 1000.0 { 0 } else { 2 };
-            let value: f64 = format!("{value:.digits$}").parse()?;
-            let line = json!({"name": name, "value": value, "unit": unit, "samples": samples});
+            let value = if value < 1_000.0 { (value * 100.0).round() / 100.0 } else { value.round() };
+            let line = serde_json::to_string(&Figure { name, value, unit, samples })?;
             writeln!(std::io::stdout().lock(), "{line}")?;
             self.printed += 1;
         }
@@ -54,7 +70,19 @@ impl Report {
 ///
 /// # Errors
 /// The first call's that fails.
-pub(super) fn rate(mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<(f64, usize)> {
+pub(super) fn rate(work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<(f64, usize)> {
+    rate_of(ROUNDS, work)
+}
+
+/// The same from a single run, for notes beside the figures.
+///
+/// # Errors
+/// The first call's that fails.
+pub(super) fn glance(work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    Ok(rate_of(1, work)?.0)
+}
+
+fn rate_of(rounds: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<(f64, usize)> {
     let (mut calls, begun) = (0, Instant::now());
     while begun.elapsed() < WARM_UP {
         work()?;
@@ -62,15 +90,15 @@ pub(super) fn rate(mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Resu
     }
     // A run has as many calls as fit by the warm-up's pace: no clock is read within it.
     let calls = usize::try_from(calls * ROUND.as_nanos() / begun.elapsed().as_nanos())?.max(1);
-    let mut rates = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let mut rates = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
         let begun = Instant::now();
         for _ in 0..calls {
             work()?;
         }
         rates.push(per_second(calls, begun.elapsed()));
     }
-    Ok((median(&mut rates), ROUNDS * calls))
+    Ok((median(&mut rates), rounds * calls))
 }
 
 /// So many in that time, a second.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use did_registry::{Committee, Did, Genesis, NetworkId, PublicKey, SigningKey, Suite};
+use did_registry::{Committee, Did, Digest, Genesis, NetworkId, SigningKey, Suite};
 use ledger_chain::{GroupId, Operation, SignedTransaction, Transaction};
 use ledger_node::network::{NewNetwork, create};
 use ledger_node::{Ledger, Node, RunningNode, Status};
@@ -28,18 +28,13 @@ pub(super) fn name() -> anyhow::Result<NetworkId> {
     Ok(NetworkId::new("bench")?)
 }
 
-/// A commitment to a key that nobody will reveal.
-pub(super) fn never(key: &PublicKey) -> did_registry::Digest {
-    key.commitment()
-}
-
 /// Starts a ledger in a new directory with so many actors in its genesis.
 pub(super) async fn start(directory: &Path, actors: usize) -> anyhow::Result<(RunningNode, Vec<Actor>)> {
     let mut genesis = Vec::with_capacity(actors);
     let actors: Vec<Actor> = (0..actors)
         .map(|_| {
             let key = SigningKey::generate(Suite::Ed25519, &mut OsRng);
-            let did = Genesis::new(name()?, key.public_key(), never(&key.public_key()));
+            let did = Genesis::new(name()?, key.public_key(), key.public_key().commitment());
             genesis.push(did.clone());
             Ok(Actor { did: did.did(), key })
         })
@@ -65,7 +60,7 @@ pub(super) async fn submit(ledger: &Arc<Ledger>, transactions: Vec<SignedTransac
 }
 
 /// Waits until a transaction is on the ledger.
-pub(super) async fn committed(ledger: &Ledger, id: did_registry::Digest) -> anyhow::Result<()> {
+pub(super) async fn committed(ledger: &Ledger, id: Digest) -> anyhow::Result<()> {
     match ledger.settled(id).await? {
         Status::Committed { .. } => Ok(()),
         other => bail!("the ledger refuses: {other:?}"),

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use did_registry::{
     Did, DidOperation, DidRecord, Digest, Genesis, PublicKey, Purposes, SigningKey, Suite, document,
 };
-use ledger_chain::{Operation, Record, SignedTransaction, StateKey, Transaction};
+use ledger_chain::{Operation, SignedTransaction, StateKey, Transaction};
 use ledger_node::{Ledger, RunningNode};
 use rand::rngs::OsRng;
 use rand::{Rng as _, RngCore as _};
@@ -49,7 +49,7 @@ pub(super) async fn measure(report: &mut Report, scratch: &Path) -> anyhow::Resu
     dids.extend(register(ledger, &office, DIDS - FIRST).await?);
     let after = Stand::of(ledger, &dids)?;
     report.note(&format!("registered {} identifiers in {:.0} s", dids.len(), begun.elapsed().as_secs_f64()));
-    report.figure(IN_PROCESS, after.resolve_us, "us", LOOKUPS)?;
+    report.figure(IN_PROCESS, after.read_us, "us", LOOKUPS)?;
     for Stand { identifiers, height, read_us, resolve_us, p95_us, proven_us } in [before, after] {
         report.note(&format!(
             "among {identifiers} at height {height}: read and decode {read_us:.1} us, with the document \
@@ -127,14 +127,11 @@ async fn register_group(ledger: Arc<Ledger>, office: Arc<Office>) -> anyhow::Res
     Ok(dids)
 }
 
-/// What the ledger knows of an identifier now.
-fn read(ledger: &Ledger, did: &Did) -> anyhow::Result<DidRecord> {
-    let (key, height) = (StateKey::Did(did.clone()), ledger.tip().context("a tip")?.header.height);
-    let bytes = ledger.store().record(&key, height)?.context("every identifier is there")?;
-    match Record::read(&key, &bytes)? {
-        Record::Did(record) => Ok(*record),
-        _ => bail!("another record"),
-    }
+/// What the ledger knows of an identifier.
+fn read(ledger: &Ledger, did: &Did, height: u64) -> anyhow::Result<DidRecord> {
+    let record = ledger.did(did, height)?.context("every identifier is there")?;
+    ensure!(&record.did == did, "another identifier");
+    Ok(record)
 }
 
 /// Medians at one stand of the ledger.
@@ -151,11 +148,11 @@ impl Stand {
     fn of(ledger: &Ledger, dids: &[Did]) -> anyhow::Result<Self> {
         let height = ledger.tip().context("a tip")?.header.height;
         let mut reads = times(dids, |did| {
-            ensure!(&read(ledger, did)?.did == did, "another identifier");
+            read(ledger, did, height)?;
             Ok(())
         })?;
         let mut resolutions = times(dids, |did| {
-            let document = document(&read(ledger, did)?);
+            let document = document(&read(ledger, did, height)?);
             ensure!(document.is_object(), "a document is an object");
             Ok(())
         })?;
@@ -211,7 +208,9 @@ async fn over_http(report: &mut Report, node: &RunningNode, dids: &Arc<Vec<Did>>
         }
     }
     report.figure(OVER_HTTP, median(&mut rates), "1/s", samples)?;
-    report.note(&format!("over HTTP: {CONNECTIONS} connections; server and clients share this machine's cores"));
+    report.note(&format!(
+        "over HTTP: {CONNECTIONS} connections; server and clients share this machine's cores"
+    ));
     Ok(())
 }
 

@@ -30,7 +30,8 @@ pub(super) fn schema() -> anyhow::Result<Schema> {
         ("laboratory", ClaimKind::Text { max: 80 }),
     ];
     let spec = |kind| ClaimSpec { kind, required: true };
-    let claims: BTreeMap<_, _> = claims.into_iter().map(|(name, kind)| (name.to_owned(), spec(kind))).collect();
+    let claims: BTreeMap<_, _> =
+        claims.into_iter().map(|(name, kind)| (name.to_owned(), spec(kind))).collect();
     Ok(Schema { credential_type: test_type()?, version: 1, claims })
 }
 

@@ -7,7 +7,6 @@ use clap::Subcommand;
 use credential::Policy;
 use did_registry::{Digest, Schema};
 use ledger_chain::{Operation, Record, StateKey};
-use ledger_node::client::ClientError;
 use serde_json::Value;
 
 use super::{Ending, NodeAddress, World};
@@ -15,7 +14,6 @@ use crate::actor::ActorDirectory;
 use crate::checkpoint::Checkpoint;
 use crate::files;
 use crate::identity;
-use crate::ledger::LedgerError;
 use crate::screen::{Screen, Tone};
 
 /// Bytes of the largest schema or policy file.
@@ -115,19 +113,15 @@ async fn publish(
     let mut ledger = node.connect(&actor).await?;
     let record = ledger.did(actor.did()).await?;
     identity::settle(&actor, &record)?;
-    let outcome = match ledger.commit(actor.did(), &actor.control()?, operation).await {
-        Ok(height) => format!("at height {height}"),
-        // Under this identifier there can only be this content.
-        Err(LedgerError::Client(error)) if is_there(&error) => "was published before".to_owned(),
-        Err(error) => return Err(error.into()),
+    let key = if what == "schema" { StateKey::Schema(id) } else { StateKey::Policy(id) };
+    // Under this identifier there can only be this content.
+    let outcome = match ledger.record(&key).await? {
+        Some(_) => "was published before".to_owned(),
+        None => format!("at height {}", ledger.commit(actor.did(), &actor.control()?, operation).await?),
     };
     world.screen.headline(Tone::Good, what, format!("{title}, {outcome}"))?;
     world.screen.line(format!("  {id}"))?;
     Ok(Ending::Good)
-}
-
-fn is_there(error: &ClientError) -> bool {
-    error.code() == "EXISTS"
 }
 
 /// A policy by its identifier, from a checkpoint's bundle or from the ledger.

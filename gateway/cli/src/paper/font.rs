@@ -60,7 +60,6 @@ pub(super) enum Style {
 struct Face {
     data: Arc<Vec<u8>>,
     font: Font,
-    path: PathBuf,
 }
 
 /// A stretch of text in one font. Widths are in ems.
@@ -221,13 +220,11 @@ impl Face {
         FontRef::new(&data).map_err(|error| unreadable(error.to_string()))?;
         let font =
             Font::new(data.clone().into(), 0).ok_or_else(|| unreadable("not an OpenType font".into()))?;
-        Ok(Self { data, font, path })
+        Ok(Self { data, font })
     }
 
     fn meter(&self) -> Meter<'_> {
-        let font = FontRef::new(&self.data).unwrap_or_else(|error| {
-            unreachable!("{} was read when it was loaded: {error}", self.path.display())
-        });
+        let font = FontRef::new(&self.data).expect("readable because it was read when it was loaded");
         Meter {
             charmap: font.charmap(),
             metrics: font.glyph_metrics(Size::unscaled(), LocationRef::default()),

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::anchor::{LeafKind, credential_digest};
+use credential::consent::Consent;
 use credential::exchange::{ChallengeResponse, Pass, PassRequest, PassResponse};
 use credential::presentation::{
     Challenge, Decision, document_digest, type_name, verify_pass, verify_presentation,
@@ -105,12 +106,7 @@ impl Agency {
         let verdict = &mut decision.verdict;
         let Some(source) = decision.source.as_ref() else { return (decision, None) };
         let consent = request.consent.verify(policy, &source.holder, nonce, now);
-        let possession =
-            request.holder.verify(&self.did, nonce).and_then(|()| match request.holder.key.suite() {
-                Suite::Ed25519 => Ok(()),
-                Suite::P256 => Err(Finding::new(Reason::WrongKeyUse, "a pass is bound to an Ed25519 key")),
-            });
-        if let (Part::Good, Err(finding)) = (&verdict.holder, consent.and(possession)) {
+        if let (Part::Good, Err(finding)) = (&verdict.holder, consent.and_then(|()| self.pass_key(request))) {
             verdict.holder = Part::Bad(finding);
         }
         match anchored {
@@ -124,6 +120,20 @@ impl Agency {
                 verdict.issuer = Part::Bad(finding);
                 (decision, None)
             }
+        }
+    }
+
+    /// The pass is for the key that the holder consented to, and its owner asks for it.
+    fn pass_key(&self, request: &PassRequest) -> Result<(), Finding> {
+        let Consent { nonce, pass, .. } = &request.consent.consent;
+        if pass.as_ref() != Some(&request.holder.key) {
+            let rule = "the holder consents to the key that the pass is bound to";
+            return Err(Finding::new(Reason::HolderMismatch, rule));
+        }
+        request.holder.verify(&self.did, nonce)?;
+        match request.holder.key.suite() {
+            Suite::Ed25519 => Ok(()),
+            Suite::P256 => Err(Finding::new(Reason::WrongKeyUse, "a pass is bound to an Ed25519 key")),
         }
     }
 

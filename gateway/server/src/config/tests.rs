@@ -5,6 +5,8 @@ use crate::key_file::KeyFileError;
 
 const WHOLE: &str = r#"
 listen = "127.0.0.1:8080"
+name = "Saúde de Macau 澳門"
+did = "did:causeway:demo:11111111111111111111111111111111"
 public_url = "https://health.gd.example"
 directory = "data"
 kek_file = "secrets/kek"
@@ -46,6 +48,8 @@ fn defaults_and_paths_are_as_documented() {
 #[test]
 fn an_error_names_its_field() {
     let cases = [
+        (with("name = \"\""), "name"),
+        (with("name = \"a\\u0007\""), "name"),
         (with("public_url = \"ftp://gd.example\""), "public_url"),
         (with("public_url = \"http://gd.example\""), "public_url"),
         (with("public_url = \"https://gd.example/\""), "public_url"),
@@ -87,6 +91,7 @@ fn missing_unknown_and_mistyped_fields_are_named() {
         (format!("{WHOLE}[limits]\nrows = 1"), "rows"),
         (format!("{WHOLE}[anchor]\nsize = 1"), "size"),
         (with("listen = \"everywhere\""), "listen"),
+        (with("did = \"did:web:gd.example\""), "did"),
         (format!("{WHOLE}[ages]\namber_hours = -1"), "amber_hours"),
     ] {
         let error = parse(&text).expect_err(name);

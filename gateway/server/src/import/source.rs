@@ -95,8 +95,9 @@ struct Metered<R> {
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut read = self.inner.read(buffer)?;
-        // A byte order mark is recognised only when its three bytes arrive together.
-        while self.total == 0 && (1..3).contains(&read) {
+        // A byte order mark is recognised only when its three bytes arrive together, and one more behind
+        // them, because the mark alone would look like the end.
+        while self.total == 0 && (1..4).contains(&read) {
             match self.inner.read(buffer.get_mut(read..).unwrap_or_default())? {
                 0 => break,
                 more => read += more,

@@ -26,6 +26,8 @@ impl Committed for State {
 struct World {
     committed: State,
     pending: Changes,
+    /// Senders' records that the block's overlay has decoded.
+    known: HashMap<Did, Rc<DidRecord>>,
     ledger: Digest,
     at: Moment,
     actors: Vec<Actor>,
@@ -98,7 +100,8 @@ impl World {
         let committed = State(overlay.into_changes());
         let actors = founding.dids.iter().map(|did| Actor { did: did.did(), key: 0, sequence: 0 }).collect();
         let at = Moment { height: 1, time: time(1_000_060) };
-        Self { committed, pending: Changes::new(), ledger: founding.id(), at, actors }
+        let (pending, known) = (Changes::new(), HashMap::new());
+        Self { committed, pending, known, ledger: founding.id(), at, actors }
     }
 
     fn did(&self, actor: usize) -> Did {
@@ -118,12 +121,17 @@ impl World {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let verified =
             VerifiedTransaction::verify_all(&self.ledger, vec![(signed, signer)], &mut rng).remove(0)?;
-        let mut overlay = Overlay { base: &self.committed, changes: self.pending.clone() };
+        let mut overlay =
+            Overlay { base: &self.committed, changes: self.pending.clone(), actors: self.known.clone() };
         let outcome = execute(&mut overlay, &verified, self.at);
         if outcome.is_err() {
             assert_eq!(overlay.changes, self.pending, "a refused transaction leaves no trace");
         }
-        self.pending = overlay.into_changes();
+        for (did, record) in &overlay.actors {
+            let stored = overlay.get::<DidRecord>(&StateKey::Did(did.clone()));
+            assert_eq!(stored.as_ref(), Some(&**record), "a record that changed is decoded again");
+        }
+        (self.pending, self.known) = (overlay.changes, overlay.actors);
         outcome
     }
 
@@ -148,11 +156,14 @@ impl World {
     /// Commits the block and goes on `seconds` later.
     fn commit(&mut self, seconds: u64) {
         self.committed.0.append(&mut self.pending);
+        self.known.clear();
         self.at = Moment { height: self.at.height + 1, time: self.at.time.plus(seconds) };
     }
 
     fn get<T: BorshSerialize + BorshDeserialize>(&self, key: &StateKey) -> Option<T> {
-        Overlay { base: &self.committed, changes: self.pending.clone() }.get(key)
+        let mut overlay = Overlay::new(&self.committed);
+        overlay.changes = self.pending.clone();
+        overlay.get(key)
     }
 
     fn record(&self, actor: usize) -> DidRecord {

@@ -194,8 +194,9 @@ fn what_was_read_before_a_block_is_not_believed_after_it() {
 #[test]
 fn an_actor_has_one_turn_however_often_it_comes_and_goes() {
     let (pool, agency) = (Mempool::new(LIMITS), Agency::new(1));
+    let admit = |sequence, next| pool.admit(next, vec![admission(&agency, sequence, next)], |_| Ok(next)).pop().unwrap();
     for sequence in 0..10 {
-        admit(&pool, &agency, sequence).unwrap();
+        admit(sequence, sequence).unwrap();
         let block = pool.take(&BLOCK);
         pool.settle(&block);
         assert_eq!(block.len(), 1);
@@ -203,8 +204,8 @@ fn an_actor_has_one_turn_however_often_it_comes_and_goes() {
             assert!(pool.take(&BLOCK).is_empty());
         }
     }
-    admit(&pool, &agency, 10).unwrap();
-    admit(&pool, &agency, 11).unwrap();
+    admit(10, 10).unwrap();
+    admit(11, 10).unwrap();
     assert_eq!(sequences(&pool.take(&BLOCK), &agency), [10, 11], "each once");
     assert_eq!(sequences(&pool.take(&BLOCK), &agency), [10, 11], "and again until it is settled");
 }

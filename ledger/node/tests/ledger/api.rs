@@ -323,6 +323,6 @@ async fn every_byte_sent_is_in_the_egress_log() {
     let kinds: Vec<&str> = records.iter().map(|record| record.kind.as_str()).collect();
     assert_eq!(kinds, ["GET /v1/genesis", "GET /v1/blocks/{height}", "GET unrouted"]);
     for (record, sent) in records.iter().zip(&sent) {
-        assert_eq!(record.body, sent);
+        assert_eq!(record.body, sent.to_vec());
     }
 }

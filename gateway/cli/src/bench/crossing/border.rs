@@ -156,7 +156,8 @@ impl Border {
     /// Credentials over the source's first records, bound to these keys; at most [`RECORDS`].
     pub(super) async fn issue(&self, keys: Vec<PublicKey>) -> anyhow::Result<Vec<Issued>> {
         let (agency, schema) = (self.home.agency().clone(), self.schema);
-        let items: Vec<_> = keys.into_iter().enumerate().map(|(number, key)| (record_id(number), key)).collect();
+        let items: Vec<_> =
+            keys.into_iter().enumerate().map(|(number, key)| (record_id(number), key)).collect();
         Ok(spawn_blocking(move || agency.issue_batch(&schema, &items)).await??)
     }
 
@@ -190,12 +191,14 @@ fn record_id(number: usize) -> String {
 /// Fills the source's vault before its gateway opens it.
 fn import(config: &Config, clock: &Clock, schema: &did_registry::Schema) -> anyhow::Result<()> {
     let names: Vec<&String> = schema.claims.keys().collect();
-    let mut csv = format!("record_id,{}\n", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(","));
+    let mut csv =
+        format!("record_id,{}\n", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(","));
     for number in 0..RECORDS {
         let claims = subject::claims(number, clock.now().date());
         write!(csv, "{}", record_id(number))?;
         for name in &names {
-            let value = claims.get(*name).and_then(serde_json::Value::as_str).context("every claim has a text")?;
+            let value =
+                claims.get(*name).and_then(serde_json::Value::as_str).context("every claim has a text")?;
             write!(csv, ",{value}")?;
         }
         csv.push('\n');

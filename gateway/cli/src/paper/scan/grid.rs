@@ -75,7 +75,7 @@ fn timing(picture: &Picture, sheet: &Sheet) -> f64 {
     let along = 8..sheet.size - 8;
     let right = |x: usize, y: usize| {
         (picture.darkness(sheet.plane.map(Point { x: count(x) + 0.5, y: count(y) + 0.5 })) > 0.0)
-            == ((x + y) % 2 == 0)
+            == (x + y).is_multiple_of(2)
     };
     let good = along.clone().map(|at| usize::from(right(at, 6)) + usize::from(right(6, at))).sum::<usize>();
     count(good) / count(2 * along.len())
