@@ -114,7 +114,10 @@ impl Agency {
     pub fn new(address: &str) -> Result<Self, AgencyError> {
         let url = Url::parse(address).ok().filter(|url| {
             let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-            web && url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty()
+            web && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
         });
         let base = url.ok_or_else(|| AgencyError::Address(address.to_owned()))?;
         let http = reqwest::Client::builder()
@@ -180,7 +183,8 @@ impl Agency {
     /// # Errors
     /// [`AgencyError`].
     pub async fn challenge(&self, policy: &Digest) -> Result<ChallengeResponse, AgencyError> {
-        let request = self.request(Method::POST, "/v1/challenges").json(&serde_json::json!({"policy": policy}));
+        let request =
+            self.request(Method::POST, "/v1/challenges").json(&serde_json::json!({"policy": policy}));
         self.json(request, "/v1/challenges").await
     }
 
@@ -223,7 +227,8 @@ impl Agency {
         let issuer = Self::new(base.as_str())?;
         let response = issuer.accepted(issuer.request(Method::GET, &path).query(&[("epoch", epoch)])).await?;
         let bytes = issuer.body(response, TOKEN_BYTES).await?;
-        String::from_utf8(bytes).map_err(|_| AgencyError::Shape { path, rule: "a status list token is text".into() })
+        String::from_utf8(bytes)
+            .map_err(|_| AgencyError::Shape { path, rule: "a status list token is text".into() })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -240,8 +245,11 @@ impl Agency {
     async fn read<T: DeserializeOwned>(&self, response: Response, path: &str) -> Result<T, AgencyError> {
         let bytes = self.body(response, JSON_BYTES).await?;
         // serde_json's text quotes what it met, which may be personal: the place alone is told.
-        let rule = |error: serde_json::Error| format!("it fails at line {}, column {}", error.line(), error.column());
-        serde_json::from_slice(&bytes).map_err(|error| AgencyError::Shape { path: path.to_owned(), rule: rule(error) })
+        let rule = |error: serde_json::Error| {
+            format!("it fails at line {}, column {}", error.line(), error.column())
+        };
+        serde_json::from_slice(&bytes)
+            .map_err(|error| AgencyError::Shape { path: path.to_owned(), rule: rule(error) })
     }
 
     /// Sends, and turns a refusal into its error.
@@ -252,7 +260,8 @@ impl Agency {
             return Ok(response);
         }
         let body = self.body(response, 64 * 1024).await.unwrap_or_default();
-        let problem = serde_json::from_slice(&body).unwrap_or(Problem { code: None, detail: None, title: None });
+        let problem =
+            serde_json::from_slice(&body).unwrap_or(Problem { code: None, detail: None, title: None });
         let code = problem.code.unwrap_or_else(|| format!("HTTP_{}", status.as_u16()));
         let said = problem.detail.or(problem.title).unwrap_or_else(|| status.to_string());
         // Control characters of a stranger do not reach the terminal.
@@ -285,7 +294,16 @@ mod tests {
         for good in ["http://127.0.0.1:8080", "https://saude.example", "http://[::1]:9/"] {
             assert_eq!(Agency::new(good).unwrap().address(), good.trim_end_matches('/'));
         }
-        for bad in ["", "127.0.0.1:80", "ftp://a", "http://a/b", "http://a?b", "http://a#b", "http://u@a", "file:///etc"] {
+        for bad in [
+            "",
+            "127.0.0.1:80",
+            "ftp://a",
+            "http://a/b",
+            "http://a?b",
+            "http://a#b",
+            "http://u@a",
+            "file:///etc",
+        ] {
             assert!(matches!(Agency::new(bad), Err(AgencyError::Address(_))), "{bad}");
         }
     }

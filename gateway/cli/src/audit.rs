@@ -122,11 +122,18 @@ pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
             let verifier = policy.as_ref().map(|policy| &policy.verifier);
             report.note("decision anchored", decision_anchored(receipt, decision, verifier, newest));
         }
-        (None, _) => report.add("decision anchored", Outcome::Open, "the decision's batch is not anchored yet"),
-        (_, None) => report.add("decision anchored", Outcome::Open, "there is no certified head to check it under"),
+        (None, _) => {
+            report.add("decision anchored", Outcome::Open, "the decision's batch is not anchored yet")
+        }
+        (_, None) => {
+            report.add("decision anchored", Outcome::Open, "there is no certified head to check it under")
+        }
     }
     if let TrustEpoch::List(list) = &decision.trust {
-        let detail = format!("decided on trust list {}; the certificate is not stored, its holder can show it again", list.short());
+        let detail = format!(
+            "decided on trust list {}; the certificate is not stored, its holder can show it again",
+            list.short()
+        );
         report.add("verdict", Outcome::Open, detail);
         return report;
     }
@@ -151,23 +158,30 @@ pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
 
 /// The state named by the trust epoch is certified, and the ledger of today continues it.
 fn ledger(decision: &Transcoding, material: &Material) -> Result<(TrustedHead, String), String> {
-    let then = TrustedHead::from_genesis(&material.genesis, &material.then.head).map_err(|error| error.to_string())?;
+    let then = TrustedHead::from_genesis(&material.genesis, &material.then.head)
+        .map_err(|error| error.to_string())?;
     let height = then.head().height;
     if let TrustEpoch::Ledger(epoch) = decision.trust
         && epoch != height
     {
         return Err(format!("the decision names height {epoch}, the records are of height {height}"));
     }
-    let newest = then.follow(&material.newest, material.continues.as_ref()).map_err(|error| error.to_string())?;
+    let newest =
+        then.follow(&material.newest, material.continues.as_ref()).map_err(|error| error.to_string())?;
     let now = newest.head().height;
     Ok((newest, format!("height {height} is certified, and today's height {now} continues it")))
 }
 
 /// Every record and status list holds under that state.
 fn records(material: &Material) -> Result<(Facts, String), String> {
-    let then = TrustedHead::from_genesis(&material.genesis, &material.then.head).map_err(|error| error.to_string())?;
+    let then = TrustedHead::from_genesis(&material.genesis, &material.then.head)
+        .map_err(|error| error.to_string())?;
     let (_, facts) = material.then.verify(&then).map_err(|error| error.to_string())?;
-    let detail = format!("{} records and {} status lists are proved", material.then.records.len(), facts.statuses.len());
+    let detail = format!(
+        "{} records and {} status lists are proved",
+        material.then.records.len(),
+        facts.statuses.len()
+    );
     Ok((facts, detail))
 }
 
@@ -197,13 +211,20 @@ fn decision_anchored(
         _ => return Err("the batch is not one of transcodings".into()),
     }
     if anchored.at.time.plus(CLOCK_TOLERANCE) < decision.decided {
-        return Err(format!("anchored at {}, before it was decided at {}", anchored.at.time, decision.decided));
+        return Err(format!(
+            "anchored at {}, before it was decided at {}",
+            anchored.at.time, decision.decided
+        ));
     }
     Ok(((), format!("at height {}, {}", anchored.at.height, anchored.at.time)))
 }
 
 /// The source's issuer anchored exactly this credential, under the commitment that the decision names.
-fn source_anchored(presentation: &str, evidence: &Evidence, newest: &TrustedHead) -> Result<(Anchored, String), String> {
+fn source_anchored(
+    presentation: &str,
+    evidence: &Evidence,
+    newest: &TrustedHead,
+) -> Result<(Anchored, String), String> {
     let receipt = evidence.anchor.as_deref().ok_or("the evidence has no receipt for the source")?;
     let text = SdJwtText::parse(presentation).map_err(|error| error.to_string())?;
     let digest = credential_digest(text.signed_part().as_bytes());
@@ -259,14 +280,26 @@ fn verdict(
     let mut missing = None;
     if let Some(source) = &source {
         let theirs = anchored.is_none_or(|anchored| anchored.issuer == source.issuer);
-        let issuer = if theirs { Ok(((), "the issuer anchored it itself".into())) } else { Err("somebody else than the issuer anchored the source".into()) };
+        let issuer = if theirs {
+            Ok(((), "the issuer anchored it itself".into()))
+        } else {
+            Err("somebody else than the issuer anchored the source".into())
+        };
         report.note("issuer", issuer);
-        let epoch = source.status.as_ref().and_then(|status| status_record(material, &status.uri)).map(|record| record.head.epoch);
+        let epoch = source
+            .status
+            .as_ref()
+            .and_then(|status| status_record(material, &status.uri))
+            .map(|record| record.head.epoch);
         let named = |epoch: Option<u64>| epoch.map_or("none".to_owned(), |epoch| epoch.to_string());
         let same = if epoch == decision.status {
             Ok(((), format!("epoch {}", named(epoch))))
         } else {
-            Err(format!("the ledger had epoch {}, the decision names {}", named(epoch), named(decision.status)))
+            Err(format!(
+                "the ledger had epoch {}, the decision names {}",
+                named(epoch),
+                named(decision.status)
+            ))
         };
         report.note("status epoch", same);
         missing = source.status.as_ref().filter(|status| !facts.statuses.contains_key(&status.uri));
@@ -278,12 +311,20 @@ fn verdict(
     let (was, is) = (word(decision.verdict), word(judged.overall()));
     let reasons = || judged.findings().into_iter().map(Finding::to_string).collect::<Vec<_>>().join("; ");
     match (judged.overall() == decision.verdict, missing) {
-        (true, None) => report.add("verdict", Outcome::Holds, format!("{is}, recomputed from the presentation")),
+        (true, None) => {
+            report.add("verdict", Outcome::Holds, format!("{is}, recomputed from the presentation"))
+        }
         (true, Some(_)) => {
-            let detail = format!("{is} as far as it can be recomputed; the status list of that epoch is not to be had");
+            let detail = format!(
+                "{is} as far as it can be recomputed; the status list of that epoch is not to be had"
+            );
             report.add("verdict", Outcome::Open, detail);
         }
-        (false, _) => report.add("verdict", Outcome::Differs, format!("the agency says {was}, it comes out {is}: {}", reasons())),
+        (false, _) => report.add(
+            "verdict",
+            Outcome::Differs,
+            format!("the agency says {was}, it comes out {is}: {}", reasons()),
+        ),
     }
     report.verdict = Some(verdict);
 }

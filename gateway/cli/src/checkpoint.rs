@@ -59,7 +59,9 @@ pub enum CheckpointError {
     #[error("a bundle holds the policy that this checkpoint applies, {0}, and its schema; this one does not")]
     PolicyMissing(Digest),
     /// The clock went back.
-    #[error("the clock shows {now}, but {seen} was seen before; set it, or confirm it if the earlier time was wrong")]
+    #[error(
+        "the clock shows {now}, but {seen} was seen before; set it, or confirm it if the earlier time was wrong"
+    )]
     ClockSuspect {
         /// What the clock shows.
         now: Timestamp,
@@ -136,7 +138,11 @@ impl Checkpoint {
     pub fn init(directory: &Path, genesis: &Genesis, terms: &Terms) -> Result<(), CheckpointError> {
         terms.check()?;
         files::directory(directory)?;
-        files::create(&directory.join("genesis.bin"), &did_registry::canonical::encode(genesis), files::PUBLIC)?;
+        files::create(
+            &directory.join("genesis.bin"),
+            &did_registry::canonical::encode(genesis),
+            files::PUBLIC,
+        )?;
         terms.write(&directory.join("checkpoint.toml"))
     }
 
@@ -181,7 +187,10 @@ impl Checkpoint {
     pub fn import(&mut self, bytes: Vec<u8>) -> Result<&Verified, CheckpointError> {
         let verified = self.trust.verify(bytes)?;
         let facts = verified.facts();
-        let usable = facts.policies.get(&self.terms.policy).is_some_and(|policy| facts.schemas.contains_key(&policy.schema));
+        let usable = facts
+            .policies
+            .get(&self.terms.policy)
+            .is_some_and(|policy| facts.schemas.contains_key(&policy.schema));
         if !usable {
             return Err(CheckpointError::PolicyMissing(self.terms.policy));
         }
@@ -193,7 +202,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`CheckpointError::ClockSuspect`], [`CheckpointError::File`].
-    pub fn challenge<R: RngCore + CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> Result<Challenge, CheckpointError> {
+    pub fn challenge<R: RngCore + CryptoRng>(
+        &mut self,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Challenge, CheckpointError> {
         if let Some(seen) = self.clock_suspect(now) {
             return Err(CheckpointError::ClockSuspect { now, seen });
         }
@@ -228,12 +241,14 @@ impl Checkpoint {
         answered: Option<String>,
         now: Timestamp,
     ) -> Result<Decision, CheckpointError> {
-        let decision = Decision { at: now, policy: self.terms.policy, overall: verdict.overall(), verdict, ages };
+        let decision =
+            Decision { at: now, policy: self.terms.policy, overall: verdict.overall(), verdict, ages };
         match answered {
             Some(nonce) => self.memory.answered(&nonce, now)?,
             None => self.memory.seen(now)?,
         }
-        let entry = Entry { at: now, policy: &decision.policy, verdict: decision.overall, reasons: decision.codes() };
+        let entry =
+            Entry { at: now, policy: &decision.policy, verdict: decision.overall, reasons: decision.codes() };
         let line = serde_json::to_string(&entry).expect("serialises because every field does");
         self.verdicts.append(&line, true)?;
         Ok(decision)
@@ -265,17 +280,24 @@ impl Checkpoint {
     fn facts(&self, now: Timestamp) -> Result<&Facts, Finding> {
         if let Some(seen) = self.clock_suspect(now) {
             // With a clock that lies nothing that depends on time means anything, so nothing is looked at.
-            return Err(Finding::new(Reason::ClockSuspect, format!("the clock is behind {seen}, which was seen before")));
+            return Err(Finding::new(
+                Reason::ClockSuspect,
+                format!("the clock is behind {seen}, which was seen before"),
+            ));
         }
         let trusted = self.trust.current();
-        Ok(trusted.ok_or_else(|| Finding::new(Reason::ListStale, "no trust bundle has been imported"))?.facts())
+        Ok(trusted
+            .ok_or_else(|| Finding::new(Reason::ListStale, "no trust bundle has been imported"))?
+            .facts())
     }
 
     /// The verdict, the facts' ages, and the nonce that its holder answered.
     fn decide(&self, text: &str, now: Timestamp) -> (Verdict, Option<Ages>, Option<String>) {
         let facts = match self.facts(now) {
             Ok(facts) => facts,
-            Err(finding) => return (Verdict { freshness: Part::Open(finding), ..Verdict::default() }, None, None),
+            Err(finding) => {
+                return (Verdict { freshness: Part::Open(finding), ..Verdict::default() }, None, None);
+            }
         };
         let nonce = shown::unverified_nonce(text);
         let known = nonce.as_deref().map_or(Known::Never, |nonce| self.memory.known(nonce, now));
@@ -302,7 +324,9 @@ impl Checkpoint {
                 let detail = format!("a challenge is answered within {} s", self.terms.answer_seconds);
                 Some(Finding::new(Reason::Expired, detail))
             }
-            Known::Never => Some(Finding::new(Reason::WrongAudience, "it answers no challenge of this checkpoint")),
+            Known::Never => {
+                Some(Finding::new(Reason::WrongAudience, "it answers no challenge of this checkpoint"))
+            }
         };
         // Of bytes whose signature does not hold there is nothing more to say.
         if let (Part::Good, Some(finding)) = (&verdict.integrity, refused) {

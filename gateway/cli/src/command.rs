@@ -180,7 +180,10 @@ mod tests {
         fn explained(command: &clap::Command, path: &str) {
             let path = format!("{path} {}", command.get_name());
             assert!(command.get_about().is_some(), "{path}");
-            for argument in command.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version")) {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
+            {
                 assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
             }
             command.get_subcommands().for_each(|inner| explained(inner, &path));

@@ -56,8 +56,8 @@ pub async fn committee(ledger: &mut Ledger) -> Result<Committee, CommitteeError>
 }
 
 async fn recognition(ledger: &mut Ledger, motion: &Motion) -> Result<Option<Recognition>, LedgerError> {
-    let (Motion::RecogniseIssuer { issuer, credential_type, .. } | Motion::WithdrawIssuer { issuer, credential_type }) =
-        motion
+    let (Motion::RecogniseIssuer { issuer, credential_type, .. }
+    | Motion::WithdrawIssuer { issuer, credential_type }) = motion
     else {
         return Ok(None);
     };

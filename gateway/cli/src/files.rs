@@ -4,12 +4,10 @@
 //! brought to the disk before anybody hears of it. What a power cut leaves of a line that was being written
 //! is cut off when the journal is opened: nobody had been told.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
 
 /// Mode of a file that others may read.
 pub const PUBLIC: u32 = 0o644;
@@ -173,10 +171,10 @@ impl Lock {
     pub fn take(path: &Path) -> Result<Self, FileError> {
         let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path);
         let file = opened.map_err(|error| FileError::system(path, error))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(error) if error == rustix::io::Errno::WOULDBLOCK => Err(FileError::InUse { path: path.to_owned() }),
-            Err(error) => Err(FileError::system(path, error.into())),
+            Err(TryLockError::WouldBlock) => Err(FileError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(FileError::system(path, error)),
         }
     }
 }
@@ -197,7 +195,8 @@ impl Journal {
     /// [`FileError::System`].
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let opened = (|| {
-            let mut file = OpenOptions::new().read(true).append(true).create(true).mode(PRIVATE).open(path)?;
+            let mut file =
+                OpenOptions::new().read(true).append(true).create(true).mode(PRIVATE).open(path)?;
             let length = whole_lines(&mut file)?;
             if length != file.metadata()?.len() {
                 file.set_len(length)?;

@@ -1,34 +1,32 @@
 //! A small town for tests: a ledger in memory with one validator, an agency, a stranger, rules and a status
 //! list. Blocks hold whatever records a test writes; everything is signed and proved as on a real ledger.
 
+mod issued;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::anchor::{Batch, LeafKind};
-use credential::data_integrity::{self, CredentialRequest, ProofOptions, Purpose};
-use credential::presentation::type_name;
-use credential::sd_jwt::{self, IssueRequest, SdJwt};
-use credential::status::{self, Status, StatusClaims, StatusList, StatusReference};
-use credential::transcoding::{Transcoding, TrustEpoch, pass_schema};
-use credential::{Operand, Overall, PassTerms, Policy, Predicate, Test};
+use credential::status::{self, Status, StatusClaims, StatusList};
+use credential::transcoding::pass_schema;
+use credential::{Operand, PassTerms, Policy, Predicate, Test};
 use did_registry::canonical::encode;
 use did_registry::merkle::Tree;
 use did_registry::{
-    ClaimKind, ClaimSpec, Committee, CredentialType, Did, DidRecord, Digest, Genesis as DidGenesis, Moment, NetworkId,
-    PublicKey, Purposes, Recognition, Schema, SigningKey, Suite, Timestamp,
+    ClaimKind, ClaimSpec, Committee, CredentialType, Did, DidRecord, Digest, Genesis as DidGenesis, Moment,
+    NetworkId, Purposes, Recognition, Schema, SigningKey, Suite, Timestamp,
 };
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::history::{ConsistencyProof, log_root};
 use ledger_chain::receipt::AnchorReceipt;
 use ledger_chain::tree::{RecordProof, ShardRoots, TreeReader, prove, split, update_shard};
 use ledger_chain::{
-    AnchorRecord, Changes, Genesis, GroupId, Head, Header, PolicyRecord, ReceiptKind, ReceiptRecord, SchemaRecord,
-    SignedHead, StateKey, StatusHead, StatusRecord, ValidatorSet, transactions_root,
+    AnchorRecord, Changes, Genesis, GroupId, Head, Header, PolicyRecord, ReceiptKind, ReceiptRecord,
+    SchemaRecord, SignedHead, StateKey, StatusHead, StatusRecord, ValidatorSet, transactions_root,
 };
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
-use serde_json::{Map, Value, json};
 
 const STATUS_URI: &str = "http://127.0.0.1:9/status/1";
 
@@ -86,9 +84,13 @@ fn kind(name: &str) -> CredentialType {
 fn signer(rng: &mut ChaCha20Rng) -> Signer {
     let [control, next, ed25519] = [(); 3].map(|()| SigningKey::generate(Suite::Ed25519, rng));
     let es256 = SigningKey::generate(Suite::P256, rng);
-    let genesis = DidGenesis::new(NetworkId::new("demo").unwrap(), control.public_key(), next.public_key().commitment())
-        .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
-        .with_key("ed25519-1", Purposes::ASSERTION, ed25519.public_key());
+    let genesis = DidGenesis::new(
+        NetworkId::new("demo").unwrap(),
+        control.public_key(),
+        next.public_key().commitment(),
+    )
+    .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
+    .with_key("ed25519-1", Purposes::ASSERTION, ed25519.public_key());
     Signer { did: genesis.did(), es256, ed25519, genesis }
 }
 
@@ -99,7 +101,13 @@ fn test_schema() -> Schema {
     Schema { credential_type: kind("TestResult"), version: 1, claims: claims.into() }
 }
 
-fn policy(verifier: &Did, name: &str, schema: &Schema, predicates: Vec<Predicate>, pass: Option<PassTerms>) -> Policy {
+fn policy(
+    verifier: &Did,
+    name: &str,
+    schema: &Schema,
+    predicates: Vec<Predicate>,
+    pass: Option<PassTerms>,
+) -> Policy {
     let retained: BTreeSet<String> = predicates.iter().map(|predicate| predicate.claim.clone()).collect();
     Policy {
         verifier: verifier.clone(),
@@ -129,7 +137,10 @@ impl Town {
             dids: vec![agency.genesis.clone(), stranger.genesis.clone()],
             committee: Committee::new(1, BTreeSet::from([agency.did.clone()])).unwrap(),
         };
-        let is = |claim: &str, value: &str| Predicate { claim: claim.into(), test: Test::Equals(Operand::Text(value.into())) };
+        let is = |claim: &str, value: &str| Predicate {
+            claim: claim.into(),
+            test: Test::Equals(Operand::Text(value.into())),
+        };
         let recent = Predicate { claim: "sampled".into(), test: Test::AtLeast(Operand::DaysFromToday(-7)) };
         let (tests, passes) = (test_schema(), pass_schema(&kind("HealthPass")));
         let terms = PassTerms { credential_type: kind("HealthPass"), hours: 24 };
@@ -190,7 +201,13 @@ impl Town {
     fn status_head(&mut self, at: Moment) -> Changes {
         self.epoch += 1;
         let uri = STATUS_URI.to_owned();
-        let claims = StatusClaims { issuer: Some(self.agency.did.to_string()), uri: uri.clone(), issued: at.time, expires: None, ttl: None };
+        let claims = StatusClaims {
+            issuer: Some(self.agency.did.to_string()),
+            uri: uri.clone(),
+            issued: at.time,
+            expires: None,
+            ttl: None,
+        };
         let token = status::issue(&self.list, &claims, &self.agency.did.url("es256-1"), &self.agency.es256);
         let head = StatusHead { list: 1, uri, epoch: self.epoch, digest: status::anchored_digest(&token) };
         self.tokens.push(token);
@@ -246,7 +263,10 @@ impl Town {
             next_validators: validators,
         };
         let signature = self.validator.sign(&head.message());
-        self.heads.push(SignedHead { head, certificate: BTreeMap::from([(self.validator.public_key(), signature)]) });
+        self.heads.push(SignedHead {
+            head,
+            certificate: BTreeMap::from([(self.validator.public_key(), signature)]),
+        });
         self.roots.push(roots);
         if self.tokens.len() < self.heads.len() {
             self.tokens.push(self.tokens.last().unwrap().clone());
@@ -312,69 +332,19 @@ impl Town {
         self.trust_bundle(height, from).to_bytes()
     }
 
-    /// A day's pass for a holder, signed by `signer` with the given claims.
-    pub(crate) fn pass_with(signer: &Signer, holder: &PublicKey, claims: &Map<String, Value>, index: u64, at: Timestamp) -> Map<String, Value> {
-        let status = StatusReference { uri: STATUS_URI.into(), index };
-        let document = data_integrity::credential(&CredentialRequest {
-            issuer: &signer.did.to_string(),
-            id: None,
-            types: &[&type_name(&kind("HealthPass"), &pass_schema(&kind("HealthPass")).id())],
-            claims,
-            holder,
-            valid_from: at,
-            valid_until: Some(at.plus(86_400 * 5)),
-            status: Some(&status),
-        });
-        let options = ProofOptions {
-            verification_method: &signer.did.url("ed25519-1"),
-            purpose: Purpose::AssertionMethod,
-            created: at,
-            expires: None,
-            challenge: None,
-            domain: None,
-        };
-        data_integrity::secure(document.unwrap(), &options, &signer.ed25519).unwrap()
-    }
-
-    pub(crate) fn pass(&self, signer: &Signer, holder: &PublicKey, index: u64) -> Map<String, Value> {
-        let transcoding = Transcoding {
-            source: Digest::sha256(b"source"),
-            policy: self.entry.id(),
-            trust: TrustEpoch::Ledger(0),
-            status: Some(1),
-            verdict: Overall::Accept,
-            decided: self.time(),
-        };
-        Self::pass_with(signer, holder, &transcoding.pass_claims(), index, self.time())
-    }
-
-    /// A test result for a holder.
-    pub(crate) fn test_result(&mut self, holder: &PublicKey, result: &str, index: u64) -> SdJwt {
-        let Value::Object(claims) = json!({"result": result, "sampled": self.time().date()}) else { unreachable!() };
-        let status = StatusReference { uri: STATUS_URI.into(), index };
-        let at = self.time();
-        let request = IssueRequest {
-            issuer: &self.agency.did.to_string(),
-            key_id: &self.agency.did.url("es256-1"),
-            vct: &type_name(&kind("TestResult"), &test_schema().id()),
-            claims: &claims,
-            clear: &Map::new(),
-            holder,
-            issued: at,
-            expires: at.plus(14 * 86_400),
-            status: Some(&status),
-            decoys: 2,
-        };
-        sd_jwt::issue(&request, &self.agency.es256, &mut self.rng).unwrap()
-    }
-
     /// A block that anchors one commitment by `issuer`; gives the receipt and its base64url.
-    pub(crate) fn anchor(&mut self, issuer: &Did, leaf: LeafKind, digest: &Digest) -> (AnchorReceipt, String) {
+    pub(crate) fn anchor(
+        &mut self,
+        issuer: &Did,
+        leaf: LeafKind,
+        digest: &Digest,
+    ) -> (AnchorReceipt, String) {
         let batch = Batch::new(leaf, &[*digest], &mut self.rng);
         let (at, root) = (self.at(1), batch.root());
         let (key, record) = match leaf {
             LeafKind::Credential => {
-                let record = AnchorRecord { count: 1, anchored: at, signers: BTreeSet::new(), withdrawn: None };
+                let record =
+                    AnchorRecord { count: 1, anchored: at, signers: BTreeSet::new(), withdrawn: None };
                 (StateKey::Anchor(issuer.clone(), root), encode(&record))
             }
             LeafKind::Receipt => {
@@ -385,8 +355,12 @@ impl Town {
         self.write(key.clone(), record);
         let height = self.height();
         let opening = batch.opening(0).unwrap();
-        let receipt =
-            AnchorReceipt { issuer: issuer.clone(), opening, record: self.proof(&key, height), head: self.head(height) };
+        let receipt = AnchorReceipt {
+            issuer: issuer.clone(),
+            opening,
+            record: self.proof(&key, height),
+            head: self.head(height),
+        };
         let text = URL_SAFE_NO_PAD.encode(receipt.to_bytes());
         (receipt, text)
     }

@@ -115,7 +115,11 @@ pub async fn claim<R: RngCore + CryptoRng>(
 ///
 /// # Errors
 /// [`WalletFileError`].
-pub async fn fetch_receipt(file: &mut WalletFile, agency: &Agency, id: &Digest) -> Result<bool, WalletFileError> {
+pub async fn fetch_receipt(
+    file: &mut WalletFile,
+    agency: &Agency,
+    id: &Digest,
+) -> Result<bool, WalletFileError> {
     for _ in 0..RECEIPT_TRIES {
         if let ReceiptAnswer::Ready(receipt) = agency.receipt(id).await? {
             if let Some(holding) = file.wallet.holdings.iter_mut().find(|holding| holding.id() == id) {
@@ -132,7 +136,10 @@ pub async fn fetch_receipt(file: &mut WalletFile, agency: &Agency, id: &Digest) 
 ///
 /// # Errors
 /// [`WalletError::Missing`] if none fits, or several do.
-pub fn find_policy<'a>(facts: impl IntoIterator<Item = &'a Facts>, name: &str) -> Result<(&'a Facts, &'a Policy), WalletError> {
+pub fn find_policy<'a>(
+    facts: impl IntoIterator<Item = &'a Facts>,
+    name: &str,
+) -> Result<(&'a Facts, &'a Policy), WalletError> {
     let mut found: Option<(&Facts, Digest, &Policy)> = None;
     for facts in facts {
         for (id, policy) in &facts.policies {
@@ -150,18 +157,25 @@ pub fn find_policy<'a>(facts: impl IntoIterator<Item = &'a Facts>, name: &str) -
             };
         }
     }
-    found.map(|(facts, _, policy)| (facts, policy)).ok_or(WalletError::Missing("policy of that name in its trust bundles"))
+    found
+        .map(|(facts, _, policy)| (facts, policy))
+        .ok_or(WalletError::Missing("policy of that name in its trust bundles"))
 }
 
 /// The credential to use: the one whose identifier begins with `wanted`, or the newest of a type.
 ///
 /// # Errors
 /// [`WalletError::Missing`].
-pub fn find_holding<'a>(file: &'a WalletFile, wanted: Option<&str>, credential_type: &CredentialType) -> Result<&'a Holding, WalletError> {
+pub fn find_holding<'a>(
+    file: &'a WalletFile,
+    wanted: Option<&str>,
+    credential_type: &CredentialType,
+) -> Result<&'a Holding, WalletError> {
     match wanted {
         None => file.wallet.holding(credential_type.as_str()),
         Some(prefix) => {
-            let mut fitting = file.wallet.holdings.iter().filter(|holding| holding.id().to_string().starts_with(prefix));
+            let mut fitting =
+                file.wallet.holdings.iter().filter(|holding| holding.id().to_string().starts_with(prefix));
             match (fitting.next(), fitting.next()) {
                 (Some(holding), None) => Ok(holding),
                 _ => Err(WalletError::Missing("credential that this identifier alone begins")),
@@ -174,7 +188,12 @@ pub fn find_holding<'a>(file: &'a WalletFile, wanted: Option<&str>, credential_t
 ///
 /// # Errors
 /// [`WalletError`] if the schema is not known here, or is another one.
-pub fn will_pass(holding: &Holding, policy: &Policy, facts: &Facts, now: Timestamp) -> Result<Vec<Condition>, WalletError> {
+pub fn will_pass(
+    holding: &Holding,
+    policy: &Policy,
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<Vec<Condition>, WalletError> {
     let schema = facts.schemas.get(&policy.schema).ok_or(WalletError::PolicyNotAnchored(policy.id()))?;
     let conditions = policy.predicates.iter().zip(policy.explain());
     conditions
@@ -267,7 +286,8 @@ pub async fn apply<R: RngCore + CryptoRng>(
 /// [`WalletError::Missing`].
 pub fn find_pass<'a>(file: &'a WalletFile, wanted: Option<&str>) -> Result<&'a HeldPass, WalletError> {
     let prefix = wanted.unwrap_or_default();
-    let mut fitting = file.wallet.passes.iter().rev().filter(|pass| pass.id().to_string().starts_with(prefix));
+    let mut fitting =
+        file.wallet.passes.iter().rev().filter(|pass| pass.id().to_string().starts_with(prefix));
     match (fitting.next(), fitting.next()) {
         (Some(pass), second) if second.is_none() || wanted.is_none() => Ok(pass),
         _ => Err(WalletError::Missing("pass of that identifier")),

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use did_registry::{DidOperation, DidRecord, DocumentKey, PublicKey, Retirement, Rotation, SigningKey, Suite};
+use did_registry::{
+    DidOperation, DidRecord, DocumentKey, PublicKey, Retirement, Rotation, SigningKey, Suite,
+};
 use ledger_chain::{Operation, StateKey};
 use rand::{CryptoRng, RngCore};
 
@@ -45,7 +47,8 @@ const DOCUMENT_KEYS: [(&str, Suite); 2] = [("es256.key", Suite::P256), ("ed25519
 
 /// A document key file of an agency, by the name people use: `es256` or `ed25519`.
 pub fn document_key(actor: &ActorDirectory, name: &str) -> Option<KeySlot> {
-    let (file, suite) = DOCUMENT_KEYS.into_iter().find(|(file, _)| file.strip_suffix(".key") == Some(name))?;
+    let (file, suite) =
+        DOCUMENT_KEYS.into_iter().find(|(file, _)| file.strip_suffix(".key") == Some(name))?;
     Some(actor.slot(file, suite))
 }
 

@@ -120,7 +120,11 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn did_as_of(&mut self, did: &Did, as_of: AsOf) -> Result<(DidRecord, TrustedHead), LedgerError> {
+    pub async fn did_as_of(
+        &mut self,
+        did: &Did,
+        as_of: AsOf,
+    ) -> Result<(DidRecord, TrustedHead), LedgerError> {
         let query = match as_of {
             AsOf::Now => {
                 let record = self.did(did).await?;

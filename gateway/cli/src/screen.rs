@@ -5,9 +5,11 @@
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal as _, Write};
+use std::time::Duration;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use credential::{Overall, Part, Verdict};
+use indicatif::ProgressBar;
 
 /// Where output goes, and whether it may be coloured.
 pub struct Screen<'a> {
@@ -135,6 +137,24 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// A sign on standard error that something goes on, where somebody watches; gone when this is dropped.
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// Says what is waited for.
+    pub fn on(what: &'static str) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self(bar)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A cell in a tone.
 pub fn toned(tone: Tone, text: impl Display) -> Cell {
     Cell::new(text).fg(tone.colour())
@@ -206,7 +226,9 @@ mod tests {
 
     #[test]
     fn only_a_clear_yes_is_a_yes() {
-        for (answer, agreed) in [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("yep\n", false), ("n\n", false)] {
+        for (answer, agreed) in
+            [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("yep\n", false), ("n\n", false)]
+        {
             let mut said = false;
             shown(false, |screen| said = screen.ask("Agree?", &mut answer.as_bytes()).unwrap());
             assert_eq!(said, agreed, "{answer:?}");

@@ -80,7 +80,10 @@ pub fn network<R: RngCore + CryptoRng>(
     rng: &mut R,
 ) -> Result<Network, SetupError> {
     // The rule is checked before anything is written.
-    if !(1..=64).contains(&plan.committee) || plan.threshold > plan.committee || 2 * plan.threshold <= plan.committee {
+    if !(1..=64).contains(&plan.committee)
+        || plan.threshold > plan.committee
+        || 2 * plan.threshold <= plan.committee
+    {
         return Err(RegistryError::CommitteeRule("give --threshold and --committee accordingly").into());
     }
     let genesis_file = directory.join("genesis.bin");

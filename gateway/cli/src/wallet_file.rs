@@ -66,8 +66,11 @@ impl WalletFile {
     /// [`WalletFileError`].
     pub fn open(path: &Path) -> Result<Self, WalletFileError> {
         let lock = Lock::take(&beside(path, ".lock"))?;
-        let wallet =
-            if path.exists() { Wallet::read(&files::read_text(path, WALLET_BYTES)?)? } else { Wallet::default() };
+        let wallet = if path.exists() {
+            Wallet::read(&files::read_text(path, WALLET_BYTES)?)?
+        } else {
+            Wallet::default()
+        };
         Ok(Self { path: path.to_owned(), wallet, _lock: lock })
     }
 

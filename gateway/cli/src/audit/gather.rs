@@ -43,7 +43,11 @@ pub enum AuditError {
 pub fn read_evidence(path: &Path) -> Result<Evidence, AuditError> {
     let bytes = files::read(path, EVIDENCE_BYTES)?;
     let rule = |error: serde_json::Error| {
-        let place = format!("evidence has the documented members; it fails at line {}, column {}", error.line(), error.column());
+        let place = format!(
+            "evidence has the documented members; it fails at line {}, column {}",
+            error.line(),
+            error.column()
+        );
         FileError::content(path, place)
     };
     Ok(serde_json::from_slice(&bytes).map_err(rule)?)
@@ -54,10 +58,16 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, AuditError> {
 ///
 /// # Errors
 /// [`AuditError`]. A status list that cannot be had is no error: the report says so.
-pub async fn gather(ledger: &mut Ledger, evidence: &Evidence, lists: &[PathBuf]) -> Result<Material, AuditError> {
+pub async fn gather(
+    ledger: &mut Ledger,
+    evidence: &Evidence,
+    lists: &[PathBuf],
+) -> Result<Material, AuditError> {
     let height = match evidence.transcoding.trust {
         TrustEpoch::Ledger(height) => height,
-        TrustEpoch::List(_) => receipt_of(evidence.receipt.as_deref()).ok_or(AuditError::NotAnchored)?.head.head.height,
+        TrustEpoch::List(_) => {
+            receipt_of(evidence.receipt.as_deref()).ok_or(AuditError::NotAnchored)?.head.head.height
+        }
     };
     let client = ledger.client();
     let mut then = client.bundle(Some(height), None, &[]).await.map_err(LedgerError::from)?;

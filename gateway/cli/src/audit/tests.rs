@@ -28,8 +28,14 @@ fn honest(result: &str) -> (Town, Evidence, Material) {
         verdict: Overall::Accept,
         decided: now,
     };
-    let evidence =
-        Evidence { transcoding, presentation: Some(shown), nonce, audience, anchor: Some(anchor), receipt: None };
+    let evidence = Evidence {
+        transcoding,
+        presentation: Some(shown),
+        nonce,
+        audience,
+        anchor: Some(anchor),
+        receipt: None,
+    };
     let (evidence, material) = anchored_again(&mut town, evidence);
     (town, evidence, material)
 }
@@ -141,7 +147,8 @@ fn consents_do_not_pass_for_transcodings() {
     let key = StateKey::Receipt(issuer, receipt.opening.root);
     let at = did_registry::Moment { height: town.height(), time: town.time() };
     town.write(key.clone(), encode(&ReceiptRecord { kind: ReceiptKind::Consent, count: 1, anchored: at }));
-    let forged = AnchorReceipt { record: town.proof(&key, town.height()), head: town.head(town.height()), ..receipt };
+    let forged =
+        AnchorReceipt { record: town.proof(&key, town.height()), head: town.head(town.height()), ..receipt };
     let (mut evidence, material) = anchored_again(&mut town, evidence);
     evidence.receipt = Some(URL_SAFE_NO_PAD.encode(forged.to_bytes()));
     assert_eq!(differing(&transcoding(&evidence, &material)), ["decision anchored"]);
@@ -171,7 +178,10 @@ fn a_rule_published_later_was_not_in_force() {
     relaxed.predicates.retain(|Predicate { claim, .. }| claim == "result");
     relaxed.retained.remove("sampled");
     let at = did_registry::Moment { height: town.height() + 1, time: town.time() };
-    town.write(StateKey::Policy(relaxed.id()), encode(&PolicyRecord { policy: relaxed.clone(), published: at }));
+    town.write(
+        StateKey::Policy(relaxed.id()),
+        encode(&PolicyRecord { policy: relaxed.clone(), published: at }),
+    );
     evidence.transcoding.policy = relaxed.id();
     let (evidence, mut material) = anchored_again(&mut town, evidence);
     material.then.records.push(town.proof(&StateKey::Policy(relaxed.id()), material.then.head.head.height));

@@ -69,9 +69,12 @@ impl Memory {
         let journal = Journal::open(path)?;
         let text = files::read_text(path, JOURNAL_BYTES)?;
         let (nonces, order) = (HashMap::new(), VecDeque::new());
-        let mut memory = Self { journal, answer_seconds, nonces, order, latest: Timestamp::default(), lines: 0 };
+        let mut memory =
+            Self { journal, answer_seconds, nonces, order, latest: Timestamp::default(), lines: 0 };
         for (number, line) in text.lines().enumerate() {
-            let rule = |_| FileError::content(path, format!("line {} is not one that this program wrote", number + 1));
+            let rule = |_| {
+                FileError::content(path, format!("line {} is not one that this program wrote", number + 1))
+            };
             memory.take(serde_json::from_str(line).map_err(rule)?);
             memory.lines += 1;
         }

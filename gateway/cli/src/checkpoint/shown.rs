@@ -50,10 +50,12 @@ impl fmt::Display for Challenge {
 impl FromStr for Challenge {
     type Err = NotAChallenge;
     fn from_str(text: &str) -> Result<Self, NotAChallenge> {
-        let (nonce, audience) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':')).ok_or(NotAChallenge)?;
+        let (nonce, audience) =
+            text.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':')).ok_or(NotAChallenge)?;
         let digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
         let nonce_fits = nonce.len() == NONCE && nonce.bytes().all(digit);
-        let audience_fits = (1..=128).contains(&audience.chars().count()) && !audience.chars().any(char::is_control);
+        let audience_fits =
+            (1..=128).contains(&audience.chars().count()) && !audience.chars().any(char::is_control);
         if !nonce_fits || !audience_fits {
             return Err(NotAChallenge);
         }
@@ -118,7 +120,9 @@ mod tests {
 
     #[test]
     fn garbage_answers_nothing() {
-        for text in ["", "~", "CWP:", "CWP:AB", "a~b~c.d.e", "HC1:6BF", &"~".repeat(100_000), &"CWP:A".repeat(10_000)] {
+        for text in
+            ["", "~", "CWP:", "CWP:AB", "a~b~c.d.e", "HC1:6BF", &"~".repeat(100_000), &"CWP:A".repeat(10_000)]
+        {
             assert_eq!(unverified_nonce(text), None);
         }
     }

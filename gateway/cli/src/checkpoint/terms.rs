@@ -36,7 +36,12 @@ fn five_minutes() -> u64 {
 impl Terms {
     /// Terms with the usual times: five minutes to answer, amber at 24 h, refusal at 72 h.
     pub fn new(policy: Digest, audience: &str) -> Self {
-        Self { policy, audience: audience.to_owned(), answer_seconds: five_minutes(), limits: AgeLimits::default() }
+        Self {
+            policy,
+            audience: audience.to_owned(),
+            answer_seconds: five_minutes(),
+            limits: AgeLimits::default(),
+        }
     }
 
     /// Checks the bounds.
@@ -108,7 +113,10 @@ mod tests {
             (limits(60, late), "year"),
         ] {
             let refused = terms.check().unwrap_err();
-            assert!(matches!(&refused, CheckpointError::Terms(text) if text.contains(rule)), "{rule}: {refused}");
+            assert!(
+                matches!(&refused, CheckpointError::Terms(text) if text.contains(rule)),
+                "{rule}: {refused}"
+            );
         }
     }
 }

@@ -81,7 +81,8 @@ fn a_presentation_of_a_credential_is_decided_as_well() {
     let (mut gate, checkpoint) = Gate::new();
     drop(checkpoint);
     let directory = tempfile::tempdir().unwrap();
-    Checkpoint::init(directory.path(), &gate.town.genesis, &Terms::new(gate.town.entry.id(), "Desk 1")).unwrap();
+    Checkpoint::init(directory.path(), &gate.town.genesis, &Terms::new(gate.town.entry.id(), "Desk 1"))
+        .unwrap();
     let mut checkpoint = Checkpoint::open(directory.path()).unwrap();
     checkpoint.import(gate.town.bundle(0, None)).unwrap();
     let now = gate.at(60);
@@ -89,7 +90,8 @@ fn a_presentation_of_a_credential_is_decided_as_well() {
     for (result, overall) in [("negative", Overall::Accept), ("positive", Overall::Refuse)] {
         let credential = gate.town.test_result(&key.public_key(), result, 8);
         let Challenge { audience, nonce } = checkpoint.challenge(now, &mut gate.rng).unwrap();
-        let shown = sd_jwt::present(&credential, &gate.town.entry.claims(), &key, &audience, &nonce, now).unwrap();
+        let shown =
+            sd_jwt::present(&credential, &gate.town.entry.claims(), &key, &audience, &nonce, now).unwrap();
         let decision = checkpoint.verify(&shown, now).unwrap();
         assert_eq!(decision.overall, overall, "{:?}", decision.verdict);
         assert_eq!(codes(&checkpoint.verify(&shown, now).unwrap())[0], "REPLAYED");
@@ -112,7 +114,11 @@ fn a_second_show_is_a_replay_also_after_a_restart() {
         assert_eq!(codes(&again)[0], "REPLAYED");
     }
     let fresh = gate.answer(&mut checkpoint, now.plus(2 * HOUR));
-    assert_eq!(checkpoint.verify(&fresh, now.plus(2 * HOUR)).unwrap().overall, Overall::Accept, "the pass itself is good");
+    assert_eq!(
+        checkpoint.verify(&fresh, now.plus(2 * HOUR)).unwrap().overall,
+        Overall::Accept,
+        "the pass itself is good"
+    );
 }
 
 #[test]
@@ -133,7 +139,11 @@ fn an_answer_to_another_gate_or_to_no_challenge_is_refused() {
     let empty = Challenge { nonce: String::new(), ..real.clone() };
     for challenge in [elsewhere, invented, empty] {
         let decision = checkpoint.verify(&gate.show(&challenge, now), now).unwrap();
-        assert_eq!((decision.overall, codes(&decision)), (Overall::Refuse, vec!["WRONG_AUDIENCE"]), "{challenge:?}");
+        assert_eq!(
+            (decision.overall, codes(&decision)),
+            (Overall::Refuse, vec!["WRONG_AUDIENCE"]),
+            "{challenge:?}"
+        );
     }
     let decision = checkpoint.verify(&gate.show(&real, now), now).unwrap();
     assert_eq!(decision.overall, Overall::Accept, "what was refused did not spend the challenge");
@@ -202,7 +212,11 @@ fn age_turns_amber_at_24_hours_and_refuses_to_decide_at_72() {
         let now = gate.at(seconds);
         let text = gate.answer(&mut checkpoint, now);
         let decision = checkpoint.verify(&text, now).unwrap();
-        assert_eq!((decision.overall, decision.ages.map(|ages| ages.amber)), (overall, amber), "after {seconds} s");
+        assert_eq!(
+            (decision.overall, decision.ages.map(|ages| ages.amber)),
+            (overall, amber),
+            "after {seconds} s"
+        );
         let stale = overall == Overall::Undecided;
         assert_eq!(codes(&decision), if stale { vec!["LIST_STALE"] } else { vec![] });
         assert_eq!(checkpoint.ready(now).is_err(), stale);
@@ -211,7 +225,11 @@ fn age_turns_amber_at_24_hours_and_refuses_to_decide_at_72() {
     checkpoint.import(gate.town.bundle(1, Some(0))).unwrap();
     let now = gate.at(72 * HOUR + 1);
     let text = gate.answer(&mut checkpoint, now);
-    assert_eq!(checkpoint.verify(&text, now).unwrap().overall, Overall::Accept, "a fresh bundle brings it back");
+    assert_eq!(
+        checkpoint.verify(&text, now).unwrap().overall,
+        Overall::Accept,
+        "a fresh bundle brings it back"
+    );
 }
 
 #[test]
@@ -224,7 +242,11 @@ fn a_clock_set_back_decides_nothing() {
     let mut checkpoint = gate.open();
     let tolerated = later.minus(CLOCK_TOLERANCE);
     let text = gate.answer(&mut checkpoint, tolerated);
-    assert_eq!(checkpoint.verify(&text, tolerated).unwrap().overall, Overall::Accept, "five minutes are no suspicion");
+    assert_eq!(
+        checkpoint.verify(&text, tolerated).unwrap().overall,
+        Overall::Accept,
+        "five minutes are no suspicion"
+    );
     let back = later.minus(CLOCK_TOLERANCE + 1);
     let decision = checkpoint.verify(&text, back).unwrap();
     assert_eq!((decision.overall, codes(&decision)), (Overall::Undecided, vec!["CLOCK_SUSPECT"]));
@@ -232,7 +254,11 @@ fn a_clock_set_back_decides_nothing() {
     assert_eq!(refused.code(), "CLOCK_SUSPECT");
     checkpoint.confirm_clock(back).unwrap();
     let text = gate.answer(&mut checkpoint, back);
-    assert_eq!(checkpoint.verify(&text, back).unwrap().overall, Overall::Accept, "somebody answers for the clock");
+    assert_eq!(
+        checkpoint.verify(&text, back).unwrap().overall,
+        Overall::Accept,
+        "somebody answers for the clock"
+    );
 }
 
 #[test]
@@ -350,13 +376,21 @@ fn the_log_tells_verdicts_and_nothing_of_the_person() {
     let log = fs::read_to_string(gate.directory.path().join("verdicts.jsonl")).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let policy = gate.town.gate.id().to_string();
-    assert_eq!(lines, [
-        serde_json::json!({"at": now, "policy": policy, "verdict": "accept", "reasons": []}),
-        serde_json::json!({"at": now, "policy": policy, "verdict": "refuse", "reasons": ["REPLAYED"]}),
-    ]);
+    assert_eq!(
+        lines,
+        [
+            serde_json::json!({"at": now, "policy": policy, "verdict": "accept", "reasons": []}),
+            serde_json::json!({"at": now, "policy": policy, "verdict": "refuse", "reasons": ["REPLAYED"]}),
+        ]
+    );
     // Nothing the traveller showed is anywhere in the directory, in any form that could be searched for.
     let key = gate.holder.public_key();
-    let secrets = [text.into_bytes(), key.to_multibase().into_bytes(), key.to_bytes(), hex::encode(key.to_bytes()).into_bytes()];
+    let secrets = [
+        text.into_bytes(),
+        key.to_multibase().into_bytes(),
+        key.to_bytes(),
+        hex::encode(key.to_bytes()).into_bytes(),
+    ];
     for entry in fs::read_dir(gate.directory.path()).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         for secret in &secrets {

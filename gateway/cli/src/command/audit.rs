@@ -11,7 +11,7 @@ use super::{Ending, World};
 use crate::agency::Agency;
 use crate::audit::{self, Evidence, Outcome, Report};
 use crate::ledger::Ledger;
-use crate::screen::{self, Screen, Tone, toned};
+use crate::screen::{self, Screen, Tone, Waiting, toned};
 use crate::trust;
 
 #[derive(Subcommand, Debug)]
@@ -57,7 +57,9 @@ pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::
         (None, None) => anyhow::bail!("give the --evidence, or the --gateway to ask for it"),
     };
     let mut ledger = Ledger::connect(&args.node, trust::read_genesis(&args.genesis)?).await?;
+    let waiting = Waiting::on("the ledger proves what it was");
     let material = Box::pin(audit::gather(&mut ledger, &evidence, &args.lists)).await?;
+    drop(waiting);
     show(world.screen, &evidence, &audit::transcoding(&evidence, &material))
 }
 
@@ -86,7 +88,9 @@ fn show(screen: &mut Screen<'_>, evidence: &Evidence, report: &Report) -> anyhow
     let (tone, word, text, ending) = match (report.holds(), report.is_complete()) {
         (false, _) => (Tone::Bad, "DIFFERS", "the decision is not what the agency says", Ending::Bad),
         (true, true) => (Tone::Good, "HOLDS", "recomputed in full, without a name", Ending::Good),
-        (true, false) => (Tone::Warning, "OPEN", "nothing differs, but not everything could be recomputed", Ending::Open),
+        (true, false) => {
+            (Tone::Warning, "OPEN", "nothing differs, but not everything could be recomputed", Ending::Open)
+        }
     };
     screen.headline(tone, word, text)?;
     Ok(ending)

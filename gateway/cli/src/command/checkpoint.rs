@@ -98,7 +98,11 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
             terms.limits.amber = amber.saturating_mul(3600);
             terms.limits.refuse = refuse.saturating_mul(3600);
             Checkpoint::init(&directory, &trust::read_genesis(&genesis)?, &terms)?;
-            screen.headline(Tone::Good, "checkpoint", format!("{audience}, policy {}", terms.policy.short()))?;
+            screen.headline(
+                Tone::Good,
+                "checkpoint",
+                format!("{audience}, policy {}", terms.policy.short()),
+            )?;
             screen.line(format!("next: causeway checkpoint import {} BUNDLE", directory.display()))?;
             Ok(Ending::Good)
         }
@@ -192,7 +196,9 @@ fn show(screen: &mut Screen<'_>, checkpoint: &Checkpoint, decision: &Decision) -
     let codes: Vec<&str> = decision.codes().into_iter().map(credential::Reason::code).collect();
     screen.headline(tone, word, codes.join(", "))?;
     screen.table(&["part", "answer", "code", "detail"], screen::verdict_rows(&decision.verdict))?;
-    let rule = checkpoint.policy().map_or(decision.policy.short(), |policy| format!("{} v{}", policy.name, policy.version));
+    let rule = checkpoint
+        .policy()
+        .map_or(decision.policy.short(), |policy| format!("{} v{}", policy.name, policy.version));
     let ages = decision.ages.map_or("not decided on".to_owned(), |ages| {
         let status = ages.status.map_or("none".to_owned(), screen::age);
         format!("keys {}, rules {}, status {status}", screen::age(ages.keys), screen::age(ages.rules))
@@ -204,11 +210,17 @@ fn show(screen: &mut Screen<'_>, checkpoint: &Checkpoint, decision: &Decision) -
     Ok(())
 }
 
-fn status(checkpoint: &Checkpoint, screen: &mut Screen<'_>, now: did_registry::Timestamp) -> anyhow::Result<Ending> {
+fn status(
+    checkpoint: &Checkpoint,
+    screen: &mut Screen<'_>,
+    now: did_registry::Timestamp,
+) -> anyhow::Result<Ending> {
     let terms = checkpoint.terms();
     let ready = checkpoint.ready(now);
     let (tone, word, text) = match &ready {
-        Ok(ages) if ages.amber => (Tone::Warning, "AMBER", format!("the lists are {} old", screen::age(ages.keys))),
+        Ok(ages) if ages.amber => {
+            (Tone::Warning, "AMBER", format!("the lists are {} old", screen::age(ages.keys)))
+        }
         Ok(ages) => (Tone::Good, "READY", format!("the lists are {} old", screen::age(ages.keys))),
         Err(finding) => (Tone::Bad, "NOT READY", finding.to_string()),
     };
@@ -217,9 +229,17 @@ fn status(checkpoint: &Checkpoint, screen: &mut Screen<'_>, now: did_registry::T
         let head = trusted.head().head();
         format!("height {}, {}", head.height, head.time)
     });
-    let rule = checkpoint.policy().map_or(terms.policy.to_string(), |policy| format!("{} v{}, {}", policy.name, policy.version, terms.policy.short()));
-    let limits = format!("amber at {} h, no decision at {} h", terms.limits.amber / 3600, terms.limits.refuse / 3600);
-    screen.facts(&[("gate", terms.audience.clone()), ("rule", rule), ("bundle", head), ("limits", limits)])?;
+    let rule = checkpoint.policy().map_or(terms.policy.to_string(), |policy| {
+        format!("{} v{}, {}", policy.name, policy.version, terms.policy.short())
+    });
+    let limits =
+        format!("amber at {} h, no decision at {} h", terms.limits.amber / 3600, terms.limits.refuse / 3600);
+    screen.facts(&[
+        ("gate", terms.audience.clone()),
+        ("rule", rule),
+        ("bundle", head),
+        ("limits", limits),
+    ])?;
     Ok(if ready.is_ok() { Ending::Good } else { Ending::Open })
 }
 

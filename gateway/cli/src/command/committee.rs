@@ -12,7 +12,7 @@ use super::{Ending, NodeAddress, World};
 use crate::actor::ActorDirectory;
 use crate::committee::{committee, vote};
 use crate::ledger::Ledger;
-use crate::screen::{Screen, Tone, toned};
+use crate::screen::{Screen, Tone, Waiting, toned};
 
 /// Days for which a recognition holds unless said otherwise.
 const YEAR: i32 = 365;
@@ -96,7 +96,8 @@ fn subject(ballot: &BallotArgs) -> anyhow::Result<(Did, CredentialType)> {
 fn time(text: Option<&str>, default: Date) -> anyhow::Result<Timestamp> {
     let Some(text) = text else { return Ok(default.midnight()) };
     let day = text.parse::<Date>().map(Date::midnight);
-    day.or_else(|_| text.parse()).with_context(|| format!("{text:?} is neither a day (2021-06-01) nor a time (2021-06-01T00:00:00Z)"))
+    day.or_else(|_| text.parse())
+        .with_context(|| format!("{text:?} is neither a day (2021-06-01) nor a time (2021-06-01T00:00:00Z)"))
 }
 
 async fn cast(args: BallotArgs, motion: Motion, world: World<'_, '_>) -> anyhow::Result<Ending> {
@@ -105,7 +106,9 @@ async fn cast(args: BallotArgs, motion: Motion, world: World<'_, '_>) -> anyhow:
     let first = members.first().context("at least one member votes")?;
     let mut ledger = args.node.connect(first).await?;
     let expires = time(args.expires.as_deref(), world.clock.now().date().plus_days(VOTING))?;
+    let waiting = Waiting::on("the members vote");
     let voted = Box::pin(vote(&mut ledger, &members, &motion, args.round, expires)).await?;
+    drop(waiting);
     let screen = world.screen;
     let Some(ballot) = voted.ballot else {
         screen.headline(Tone::Good, "nothing to decide", "the ledger is so already")?;
@@ -123,7 +126,11 @@ async fn cast(args: BallotArgs, motion: Motion, world: World<'_, '_>) -> anyhow:
     let count = format!("{} of {} votes, round {}", ballot.approvals.len(), voted.threshold, voted.round);
     match ballot.decided {
         Some(at) => {
-            screen.headline(Tone::Good, "decided", format!("{count}, at height {}, {}", at.height, at.time))?;
+            screen.headline(
+                Tone::Good,
+                "decided",
+                format!("{count}, at height {}, {}", at.height, at.time),
+            )?;
             Ok(Ending::Good)
         }
         None => {
@@ -147,7 +154,11 @@ async fn members(ledger: &mut Ledger, screen: &mut Screen<'_>) -> anyhow::Result
             continue;
         }
         if let Some(Record::Issuer(it)) = ledger.record(&key).await? {
-            let state = if it.holds_at(now) { toned(Tone::Good, "recognised") } else { toned(Tone::Quiet, "not now") };
+            let state = if it.holds_at(now) {
+                toned(Tone::Good, "recognised")
+            } else {
+                toned(Tone::Quiet, "not now")
+            };
             rows.push(vec![
                 Cell::new(&it.credential_type),
                 Cell::new(&it.issuer),

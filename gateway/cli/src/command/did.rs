@@ -109,7 +109,11 @@ async fn show(directory: &Path, node: &NodeAddress, world: World<'_, '_>) -> any
         return Ok(Ending::Good);
     }
     let advice = "causeway did rotate finishes an interrupted rotation, if that is what happened";
-    world.screen.headline(Tone::Warning, "keys", format!("the key files here are not the ledger's; {advice}"))?;
+    world.screen.headline(
+        Tone::Warning,
+        "keys",
+        format!("the key files here are not the ledger's; {advice}"),
+    )?;
     Ok(Ending::Bad)
 }
 
@@ -131,13 +135,18 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         ("next", format!("commitment {}", record.next.short())),
         ("guardians", guardians),
     ];
-    rows.extend(record.services.iter().map(|service| ("service", format!("{} {}", service.kind, service.endpoint))));
+    rows.extend(
+        record.services.iter().map(|service| ("service", format!("{} {}", service.kind, service.endpoint))),
+    );
     if let Some(pending) = &record.pending {
         rows.push(("recovery", format!("takes effect at {} unless the owner vetoes it", pending.effective)));
     }
     screen.facts(&rows)?;
     if !record.keys.is_empty() {
-        screen.table(&["key", "suite", "serves", "since", "state"], record.keys.iter().map(key_row).collect())?;
+        screen.table(
+            &["key", "suite", "serves", "since", "state"],
+            record.keys.iter().map(key_row).collect(),
+        )?;
     }
     Ok(())
 }
@@ -184,14 +193,23 @@ async fn rotate(
             screen.line("  old key files are kept with the ending .old-n; restart a running gateway to use the new ones")?;
         }
         Rotated::Finished => {
-            screen.headline(Tone::Good, "finished", "an earlier rotation had been interrupted; its key files are in place now")?;
+            screen.headline(
+                Tone::Good,
+                "finished",
+                "an earlier rotation had been interrupted; its key files are in place now",
+            )?;
             screen.line("  nothing was sent; rotate again if another rotation is wanted")?;
         }
     }
     Ok(Ending::Good)
 }
 
-async fn deactivate(directory: &Path, yes: bool, node: &NodeAddress, world: World<'_, '_>) -> anyhow::Result<Ending> {
+async fn deactivate(
+    directory: &Path,
+    yes: bool,
+    node: &NodeAddress,
+    world: World<'_, '_>,
+) -> anyhow::Result<Ending> {
     let actor = ActorDirectory::open(directory)?;
     let mut ledger = node.connect(&actor).await?;
     let question = format!("End {}, for good? Nothing brings it back.", actor.did());

@@ -93,11 +93,20 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
     let public_url = match args.public_url {
         Some(url) => url,
         None if args.listen.port() != 0 => format!("http://{}", args.listen),
-        None => anyhow::bail!("with port 0 nobody can know what to call the gateway: give --public-url, or a port"),
+        None => anyhow::bail!(
+            "with port 0 nobody can know what to call the gateway: give --public-url, or a port"
+        ),
     };
-    let keys = args.guardians.iter().map(|key| PublicKey::from_multibase(key)).collect::<Result<BTreeSet<_>, _>>()?;
-    let guardians =
-        args.guardian_threshold.map(|threshold| Guardians { threshold, keys, delay: args.guardian_delay.saturating_mul(3600) });
+    let keys = args
+        .guardians
+        .iter()
+        .map(|key| PublicKey::from_multibase(key))
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    let guardians = args.guardian_threshold.map(|threshold| Guardians {
+        threshold,
+        keys,
+        delay: args.guardian_delay.saturating_mul(3600),
+    });
     let plan = AgencyPlan {
         name: args.name,
         listen: args.listen,
@@ -138,8 +147,13 @@ async fn register(directory: &Path, node: &NodeAddress, world: World<'_, '_>) ->
 }
 
 /// Runs a gateway until `stop` ends.
-async fn serve(directory: &Path, world: World<'_, '_>, stop: impl Future<Output = std::io::Result<()>>) -> anyhow::Result<Ending> {
-    let config = Config::load(&directory.join("gateway.toml")).context("an agency's directory has a file gateway.toml")?;
+async fn serve(
+    directory: &Path,
+    world: World<'_, '_>,
+    stop: impl Future<Output = std::io::Result<()>>,
+) -> anyhow::Result<Ending> {
+    let config = Config::load(&directory.join("gateway.toml"))
+        .context("an agency's directory has a file gateway.toml")?;
     AddressFile::clear(directory)?;
     let running = Box::pin(Gateway::start(&config, world.clock)).await?;
     let url = format!("http://{}", running.address());

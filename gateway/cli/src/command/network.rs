@@ -67,9 +67,10 @@ pub(super) fn set_up(command: NetworkCommand, world: World<'_, '_>) -> anyhow::R
         ("node", made.node.display().to_string()),
         ("committee", format!("{threshold} of {committee}")),
     ])?;
-    let rows = made.members.iter().enumerate().map(|(index, (path, did))| {
-        vec![Cell::new(index + 1), Cell::new(did), Cell::new(path.display())]
-    });
+    let rows =
+        made.members.iter().enumerate().map(|(index, (path, did))| {
+            vec![Cell::new(index + 1), Cell::new(did), Cell::new(path.display())]
+        });
     screen.table(&["member", "identifier", "directory"], rows.collect())?;
     screen.line(format!("next: causeway node run {}", directory.display()))?;
     Ok(Ending::Good)
@@ -82,8 +83,13 @@ pub(super) async fn run(command: NodeCommand, world: World<'_, '_>) -> anyhow::R
 }
 
 /// Runs a node until `stop` ends, or the node itself does.
-async fn serve(home: &Path, world: World<'_, '_>, stop: impl Future<Output = std::io::Result<()>>) -> anyhow::Result<Ending> {
-    let config = Config::read(&home.join("ledger.toml")).context("a node's directory has a file ledger.toml")?;
+async fn serve(
+    home: &Path,
+    world: World<'_, '_>,
+    stop: impl Future<Output = std::io::Result<()>>,
+) -> anyhow::Result<Ending> {
+    let config =
+        Config::read(&home.join("ledger.toml")).context("a node's directory has a file ledger.toml")?;
     AddressFile::clear(home)?;
     let node = Box::pin(Node::start(config)).await?;
     let address = AddressFile::write(home, &node.url())?;

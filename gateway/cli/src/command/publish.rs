@@ -87,7 +87,8 @@ pub(super) async fn policy(command: PolicyCommand, world: World<'_, '_>) -> anyh
 /// Reads JSON of a type; `complete` may fill in what the file leaves out.
 fn read<T: serde::de::DeserializeOwned>(file: &Path, complete: impl FnOnce(&mut Value)) -> anyhow::Result<T> {
     let text = files::read_text(file, FILE_BYTES)?;
-    let mut value: Value = serde_json::from_str(&text).with_context(|| format!("{} is JSON", file.display()))?;
+    let mut value: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is JSON", file.display()))?;
     complete(&mut value);
     serde_json::from_value(value).with_context(|| file.display().to_string())
 }
@@ -126,8 +127,10 @@ async fn publish(
 
 /// A policy by its identifier, from a checkpoint's bundle or from the ledger.
 async fn published(what: &str, directory: Option<&Path>, node: &NodeAddress) -> anyhow::Result<Policy> {
-    let id: Digest = what.parse().with_context(|| format!("{what} is neither a file nor a policy's identifier"))?;
-    let directory = directory.context("for an identifier, name a checkpoint's or an actor's directory with --in")?;
+    let id: Digest =
+        what.parse().with_context(|| format!("{what} is neither a file nor a policy's identifier"))?;
+    let directory =
+        directory.context("for an identifier, name a checkpoint's or an actor's directory with --in")?;
     let missing = || format!("there is no policy {id}");
     if directory.join("checkpoint.toml").exists() {
         let checkpoint = Checkpoint::open(directory)?;
@@ -150,10 +153,22 @@ pub(super) fn explain(screen: &mut Screen<'_>, policy: &Policy) -> anyhow::Resul
     screen.facts(&[
         ("asked by", policy.verifier.to_string()),
         ("identifier", policy.id().to_string()),
-        ("needs", format!("a {}, of which it sees {}", policy.credential_type, policy.claims().into_iter().collect::<Vec<_>>().join(", "))),
+        (
+            "needs",
+            format!(
+                "a {}, of which it sees {}",
+                policy.credential_type,
+                policy.claims().into_iter().collect::<Vec<_>>().join(", ")
+            ),
+        ),
         ("keeps", kept),
         ("applies", format!("{} to {}", policy.from, policy.until)),
-        ("gives", pass.map_or("no pass".to_owned(), |terms| format!("{} for {} h", terms.credential_type, terms.hours))),
+        (
+            "gives",
+            pass.map_or("no pass".to_owned(), |terms| {
+                format!("{} for {} h", terms.credential_type, terms.hours)
+            }),
+        ),
     ])?;
     screen.line("  all of these must hold:")?;
     for sentence in policy.explain() {
@@ -182,13 +197,20 @@ mod tests {
         let world = World { screen: &mut screen, input: &mut std::io::empty(), clock: Clock::system() };
         policy(command, world).await.unwrap();
         let text = String::from_utf8(out).unwrap();
-        for part in ["entry v1", "result is negative", "sampled is on or after the day 7 days ago", "HealthPass for 24 h"] {
+        for part in [
+            "entry v1",
+            "result is negative",
+            "sampled is on or after the day 7 days ago",
+            "HealthPass for 24 h",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         // The publisher stands in for a verifier that the file leaves out, and for no other one.
         value.as_object_mut().unwrap().remove("verifier");
         std::fs::write(&file, value.to_string()).unwrap();
-        assert!(read_policy(&file, None).unwrap_err().chain().any(|cause| cause.to_string().contains("verifier")));
+        assert!(
+            read_policy(&file, None).unwrap_err().chain().any(|cause| cause.to_string().contains("verifier"))
+        );
         let stranger = town.stranger.did.to_string();
         assert_eq!(read_policy(&file, Some(&stranger)).unwrap().verifier, town.stranger.did);
     }
@@ -197,7 +219,9 @@ mod tests {
     fn a_senseless_file_names_its_rule() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("schema.json");
-        for (text, rule) in [("{", "is JSON"), ("{}", "schema.json"), (&"x".repeat(FILE_BYTES + 1), "at most 65536 bytes")] {
+        for (text, rule) in
+            [("{", "is JSON"), ("{}", "schema.json"), (&"x".repeat(FILE_BYTES + 1), "at most 65536 bytes")]
+        {
             std::fs::write(&file, text).unwrap();
             let refused = format!("{:#}", read::<Schema>(&file, |_| ()).unwrap_err());
             assert!(refused.contains(rule), "{refused}");

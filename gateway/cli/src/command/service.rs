@@ -14,7 +14,9 @@ impl AddressFile {
     pub(super) fn clear(directory: &Path) -> Result<(), FileError> {
         let path = directory.join("address");
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::system(&path, error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(FileError::system(&path, error))
+            }
             _ => Ok(()),
         }
     }

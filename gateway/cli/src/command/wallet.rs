@@ -14,7 +14,7 @@ use super::{Ending, World, publish};
 use crate::agency::Agency;
 use crate::checkpoint::Challenge;
 use crate::holder::{self, Asked};
-use crate::screen::{Screen, Tone, toned};
+use crate::screen::{Screen, Tone, Waiting, toned};
 use crate::wallet_file::{WalletFile, WalletFileError};
 use crate::{files, paper};
 
@@ -99,15 +99,27 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
         WalletCommand::Claim { url, code } => {
             let agency = Agency::new(&url)?;
             let pinned = file.genesis(genesis)?;
-            let claimed = Box::pin(holder::claim(&mut file, &agency, pinned, &code, &clock, &mut OsRng)).await?;
+            let waiting = Waiting::on("the agency issues, and the ledger anchors");
+            let claimed =
+                Box::pin(holder::claim(&mut file, &agency, pinned, &code, &clock, &mut OsRng)).await?;
+            drop(waiting);
             let kind = claimed.credential_type.as_ref().map_or("credential", |kind| kind.as_str());
             screen.headline(Tone::Good, "received", format!("{kind} {}", claimed.id.short()))?;
-            screen.facts(&[("issuer", claimed.issuer.to_string()), ("identifier", claimed.id.to_string())])?;
+            screen
+                .facts(&[("issuer", claimed.issuer.to_string()), ("identifier", claimed.id.to_string())])?;
             if !claimed.recognised {
-                screen.headline(Tone::Warning, "note", "the committee does not recognise this issuer for it: others will refuse it")?;
+                screen.headline(
+                    Tone::Warning,
+                    "note",
+                    "the committee does not recognise this issuer for it: others will refuse it",
+                )?;
             }
             if !claimed.anchored {
-                screen.headline(Tone::Warning, "note", "its anchor receipt is not ready; it is fetched when you apply")?;
+                screen.headline(
+                    Tone::Warning,
+                    "note",
+                    "its anchor receipt is not ready; it is fetched when you apply",
+                )?;
             }
             Ok(Ending::Good)
         }
@@ -126,14 +138,20 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
             let asked = Box::pin(holder::ask(&file, &agency, pinned, &policy, &clock)).await?;
             put(screen, &asked)?;
             if !yes && !screen.ask("Do you consent, this once?", input)? {
-                file.wallet.note(clock.now(), format!("declined {} asked by {}", asked.policy().name, asked.receiver()));
+                file.wallet.note(
+                    clock.now(),
+                    format!("declined {} asked by {}", asked.policy().name, asked.receiver()),
+                );
                 file.save()?;
                 screen.line("nothing was shown")?;
                 return Ok(Ending::Open);
             }
             let (credential, mut rng) = (credential.as_deref(), OsRng);
             let applied = holder::apply(&mut file, &agency, asked, credential, !unchecked, &clock, &mut rng);
-            match Box::pin(applied).await {
+            let waiting = Waiting::on("the verifier decides");
+            let applied = Box::pin(applied).await;
+            drop(waiting);
+            match applied {
                 Ok(id) => {
                     screen.headline(Tone::Good, "pass received", id)?;
                     screen.line("  at a gate: causeway wallet --file … present CHALLENGE")?;
@@ -141,7 +159,9 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
                 }
                 Err(WalletFileError::Wallet(WalletError::Refused(findings))) => {
                     screen.headline(Tone::Bad, "REFUSED", "for these reasons:")?;
-                    let rows = findings.iter().map(|finding| vec![toned(Tone::Bad, finding.code.code()), Cell::new(&finding.detail)]);
+                    let rows = findings.iter().map(|finding| {
+                        vec![toned(Tone::Bad, finding.code.code()), Cell::new(&finding.detail)]
+                    });
                     screen.table(&["code", "detail"], rows.collect())?;
                     Ok(Ending::Bad)
                 }
@@ -184,12 +204,21 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
 fn list(file: &WalletFile, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
     let holdings = file.wallet.holdings.iter().map(|holding| {
         let kind = holding.credential_type().map_or("credential".to_owned(), String::from);
-        let anchor = if holding.anchor().is_some() { toned(Tone::Good, "anchored") } else { toned(Tone::Warning, "no receipt yet") };
+        let anchor = if holding.anchor().is_some() {
+            toned(Tone::Good, "anchored")
+        } else {
+            toned(Tone::Warning, "no receipt yet")
+        };
         vec![Cell::new(holding.id().short()), Cell::new(kind), Cell::new(holding.issuer().short()), anchor]
     });
     let passes = file.wallet.passes.iter().map(|pass| {
         let until = pass.credential().get("validUntil").and_then(Value::as_str).unwrap_or("its end");
-        vec![Cell::new(pass.id().short()), Cell::new("pass"), Cell::new(pass.issuer().short()), Cell::new(format!("until {until}"))]
+        vec![
+            Cell::new(pass.id().short()),
+            Cell::new("pass"),
+            Cell::new(pass.issuer().short()),
+            Cell::new(format!("until {until}")),
+        ]
     });
     let rows: Vec<_> = holdings.chain(passes).collect();
     if rows.is_empty() {
@@ -211,7 +240,12 @@ fn show(file: &WalletFile, id: &str, screen: &mut Screen<'_>) -> anyhow::Result<
             holding.sd_jwt()?.claims()
         }
         None => {
-            let pass = file.wallet.passes.iter().find(|pass| begins(pass.id())).context("the wallet holds nothing of that identifier")?;
+            let pass = file
+                .wallet
+                .passes
+                .iter()
+                .find(|pass| begins(pass.id()))
+                .context("the wallet holds nothing of that identifier")?;
             screen.headline(Tone::Good, "pass", pass.id())?;
             screen.line(format!("  from {}", pass.issuer()))?;
             pass.credential().get("credentialSubject").and_then(Value::as_object).cloned().unwrap_or_default()
@@ -225,7 +259,11 @@ fn show(file: &WalletFile, id: &str, screen: &mut Screen<'_>) -> anyhow::Result<
     Ok(Ending::Good)
 }
 
-fn will_pass(screen: &mut Screen<'_>, conditions: &[holder::Condition], policy: &Policy) -> anyhow::Result<Ending> {
+fn will_pass(
+    screen: &mut Screen<'_>,
+    conditions: &[holder::Condition],
+    policy: &Policy,
+) -> anyhow::Result<Ending> {
     let row = |condition: &holder::Condition| {
         let answer = match &condition.part {
             Part::Good => toned(Tone::Good, "yes"),
@@ -237,10 +275,18 @@ fn will_pass(screen: &mut Screen<'_>, conditions: &[holder::Condition], policy: 
     screen.table(&["condition", "you"], conditions.iter().map(row).collect())?;
     let all = conditions.iter().all(|condition| condition.part == Part::Good);
     if all {
-        screen.headline(Tone::Good, "YES", format!("{} v{} would let you pass today", policy.name, policy.version))?;
+        screen.headline(
+            Tone::Good,
+            "YES",
+            format!("{} v{} would let you pass today", policy.name, policy.version),
+        )?;
         Ok(Ending::Good)
     } else {
-        screen.headline(Tone::Bad, "NO", format!("{} v{} would not let you pass today", policy.name, policy.version))?;
+        screen.headline(
+            Tone::Bad,
+            "NO",
+            format!("{} v{} would not let you pass today", policy.name, policy.version),
+        )?;
         Ok(Ending::Bad)
     }
 }

@@ -73,9 +73,11 @@ pub fn agency<R: RngCore + CryptoRng>(
             endpoint: plan.public_url.clone(),
         });
         let both = Purposes::ASSERTION.and(Purposes::AUTHENTICATION);
-        genesis
-            .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
-            .with_key("ed25519-1", both, ed25519.public_key())
+        genesis.with_key("es256-1", Purposes::ASSERTION, es256.public_key()).with_key(
+            "ed25519-1",
+            both,
+            ed25519.public_key(),
+        )
     };
     // Tried on a stand-in first: what the ledger or the gateway would refuse leaves no file.
     let trial = ed25519.public_key();

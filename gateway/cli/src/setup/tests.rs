@@ -77,7 +77,10 @@ fn a_committee_without_a_majority_leaves_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let refused = network(directory.path(), &plan(committee, threshold), &mut rng);
-        assert!(matches!(refused, Err(SetupError::Registry(RegistryError::CommitteeRule(_)))), "{threshold} of {committee}");
+        assert!(
+            matches!(refused, Err(SetupError::Registry(RegistryError::CommitteeRule(_)))),
+            "{threshold} of {committee}"
+        );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }
@@ -97,7 +100,8 @@ fn an_agency_is_what_the_gateway_takes() {
     let genesis = actor.genesis().unwrap();
     assert_eq!(genesis.control, keys.control.public_key());
     assert_eq!(genesis.next, keys.next.public_key().commitment());
-    let named = |fragment: &str| genesis.keys.iter().find(|key| key.fragment == fragment).unwrap().key.clone();
+    let named =
+        |fragment: &str| genesis.keys.iter().find(|key| key.fragment == fragment).unwrap().key.clone();
     assert_eq!(named("es256-1"), keys.assertion_p256.public_key());
     assert_eq!(named("ed25519-1"), keys.assertion_ed25519.public_key());
     config.kek().unwrap();
@@ -105,7 +109,10 @@ fn an_agency_is_what_the_gateway_takes() {
     let token = new.token.expose().as_bytes();
     for entry in fs::read_dir(&home).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
-        assert!(!bytes.windows(token.len()).any(|window| window == token), "the token is shown once and not kept");
+        assert!(
+            !bytes.windows(token.len()).any(|window| window == token),
+            "the token is shown once and not kept"
+        );
     }
 }
 
@@ -118,7 +125,8 @@ fn a_configuration_that_the_gateway_refuses_is_not_written() {
     let plan = AgencyPlan { public_url: "http://agency.example/".into(), ..agency_plan(&made.genesis) };
     let refused = agency(&home, &plan, &mut rng).unwrap_err();
     assert!(refused.to_string().contains("public_url"), "{refused}");
-    let alone = Guardians { threshold: 2, keys: BTreeSet::from([made.genesis.dids[0].control.clone()]), delay: 60 };
+    let alone =
+        Guardians { threshold: 2, keys: BTreeSet::from([made.genesis.dids[0].control.clone()]), delay: 60 };
     let plan = AgencyPlan { guardians: Some(alone), ..agency_plan(&made.genesis) };
     let refused = agency(&home, &plan, &mut rng).unwrap_err();
     assert!(matches!(refused, SetupError::Registry(RegistryError::GuardianRule)), "{refused}");

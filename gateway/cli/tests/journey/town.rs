@@ -82,8 +82,21 @@ impl Town {
     async fn agency(&self, name: &str, port: u16, other: u16) -> Agency {
         let (listen, host) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{other}"));
         let words = [
-            "gateway", "init", name, "--name", "An agency", "--ledger", &self.node, "--genesis", "network/genesis.bin",
-            "--listen", &listen, "--status-host", &host, "--refresh", "1",
+            "gateway",
+            "init",
+            name,
+            "--name",
+            "An agency",
+            "--ledger",
+            &self.node,
+            "--genesis",
+            "network/genesis.bin",
+            "--listen",
+            &listen,
+            "--status-host",
+            &host,
+            "--refresh",
+            "1",
         ];
         let text = self.good(&words).await;
         let token = text.lines().map(str::trim).find(|line| line.len() == 64).expect("shown once").to_owned();
@@ -102,7 +115,12 @@ impl Town {
         self.schema = self.published("schema", tests, "guangdong").await;
         let passes = self.published("schema", passes, "macau").await;
         let (from, until) = (now().minus(86_400), now().plus(30 * 86_400));
-        let policy = |name: &str, kind: &str, schema: &str, predicates: Value, retained: Value, pass: Value| {
+        let policy = |name: &str,
+                      kind: &str,
+                      schema: &str,
+                      predicates: Value,
+                      retained: Value,
+                      pass: Value| {
             json!({"name": name, "version": 1, "purpose": "To let travellers in", "credential_type": kind, "schema": schema,
                    "predicates": predicates, "retained": retained, "from": from, "until": until, "pass": pass})
         };
@@ -110,8 +128,16 @@ impl Town {
         let recent = json!({"claim": "sampled", "test": {"at-least": {"days-from-today": -7}}});
         let pass = json!({"credential_type": "HealthPass", "hours": 24});
         let kept = json!(["result", "sampled"]);
-        let entry = policy("entry", "TestResult", &self.schema, json!([is("result", "negative"), recent]), kept, pass);
-        let gate = policy("gate", "HealthPass", &passes, json!([is("colour", "green")]), json!([]), Value::Null);
+        let entry = policy(
+            "entry",
+            "TestResult",
+            &self.schema,
+            json!([is("result", "negative"), recent]),
+            kept,
+            pass,
+        );
+        let gate =
+            policy("gate", "HealthPass", &passes, json!([is("colour", "green")]), json!([]), Value::Null);
         self.published("policy", entry.clone(), "macau").await;
         self.gate = self.published("policy", gate, "macau").await;
         let entry_again = self.published("policy", entry, "macau").await;
@@ -127,12 +153,18 @@ impl Town {
 
     pub(crate) async fn recognise(&self, did: &str, kind: &str) -> Done {
         let members = ["--member", "network/members/1", "--member", "network/members/2"];
-        self.run(&[["committee", "recognise"].as_slice(), &members, &["--issuer", did, "--type", kind]].concat()).await
+        self.run(
+            &[["committee", "recognise"].as_slice(), &members, &["--issuer", did, "--type", kind]].concat(),
+        )
+        .await
     }
 
     pub(crate) async fn withdraw(&self, did: &str, kind: &str) -> Done {
         let members = ["--member", "network/members/2", "--member", "network/members/3"];
-        self.run(&[["committee", "withdraw"].as_slice(), &members, &["--issuer", did, "--type", kind]].concat()).await
+        self.run(
+            &[["committee", "withdraw"].as_slice(), &members, &["--issuer", did, "--type", kind]].concat(),
+        )
+        .await
     }
 
     /// Imports one record a row into Guangdong's vault and gives a claim code for each.
@@ -140,7 +172,8 @@ impl Town {
         let day = now().date();
         let rows_text: String = rows.iter().map(|(id, result)| format!("{id},{result},{day}\n")).collect();
         let url = format!("{}/v1/records/import?schema={}", self.guangdong.url, self.schema);
-        let request = self.http.post(url).header("content-type", "text/csv").body(format!("{header}\n{rows_text}"));
+        let request =
+            self.http.post(url).header("content-type", "text/csv").body(format!("{header}\n{rows_text}"));
         let job = self.operator(request, &self.guangdong.token).await;
         let job = format!("{}/v1/records/imports/{}", self.guangdong.url, job["job"].as_str().unwrap());
         while self.operator(self.http.get(&job), &self.guangdong.token).await["state"] != "finished" {
@@ -150,7 +183,12 @@ impl Town {
         let request = self.http.post(format!("{}/v1/offers", self.guangdong.url));
         let request = request.json(&json!({"schema": self.schema, "record_ids": ids}));
         let offers = self.operator(request, &self.guangdong.token).await;
-        offers["offers"].as_array().unwrap().iter().map(|offer| offer["code"].as_str().unwrap().to_owned()).collect()
+        offers["offers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|offer| offer["code"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     async fn operator(&self, request: reqwest::RequestBuilder, token: &str) -> Value {
@@ -163,7 +201,15 @@ impl Town {
     /// Waits until both status lists are published and both agencies have seen them.
     pub(crate) async fn refresh(&self) {
         for agency in [&self.guangdong, &self.macau] {
-            while !self.http.get(format!("{}/status/1", agency.url)).send().await.unwrap().status().is_success() {
+            while !self
+                .http
+                .get(format!("{}/status/1", agency.url))
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .is_success()
+            {
                 tokio::task::yield_now().await;
             }
         }

@@ -65,6 +65,32 @@ async fn what_arrives_together_shares_blocks_and_a_lone_one_does_not_wait() {
     node.shutdown().await;
 }
 
+/// A block may take a transaction from the mempool between any two looks at where it stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_in_is_never_unknown() {
+    let directory = tempfile::tempdir().unwrap();
+    let agencies = Agency::many(3);
+    let (config, _, clock) = files(directory.path(), &agencies);
+    let node = Node::start_at(config, clock).await.unwrap();
+    for number in 0..60 {
+        let ledger = node.ledger().clone();
+        let signed: Vec<_> = agencies.iter().map(|agency| agency.anchor(ledger.id(), number)).collect();
+        let mut open: Vec<_> = signed.iter().map(ledger_chain::SignedTransaction::id).collect();
+        assert!(ledger.submit(signed).await.iter().all(|(_, verdict)| verdict.is_ok()));
+        let watch = tokio::task::spawn_blocking(move || {
+            while let Some(id) = open.last() {
+                match ledger.status(id).unwrap() {
+                    Status::Pending => std::hint::spin_loop(),
+                    Status::Committed { .. } => drop(open.pop()),
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+        tokio::time::timeout(LONG, watch).await.unwrap().unwrap();
+    }
+    node.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_continues_where_the_ledger_was() {
     let directory = tempfile::tempdir().unwrap();

@@ -19,7 +19,8 @@ struct Lane {
 impl Lane {
     fn new() -> Self {
         let lane = Self { home: tempfile::tempdir().unwrap(), town: Town::new(1), now: start().plus(60) };
-        std::fs::write(lane.path("genesis.bin"), did_registry::canonical::encode(&lane.town.genesis)).unwrap();
+        std::fs::write(lane.path("genesis.bin"), did_registry::canonical::encode(&lane.town.genesis))
+            .unwrap();
         std::fs::write(lane.path("bundle"), lane.town.bundle(0, None)).unwrap();
         lane
     }
@@ -31,7 +32,8 @@ impl Lane {
     async fn run(&self, command: CheckpointCommand, typed: &str) -> (anyhow::Result<Ending>, String) {
         let mut out = Vec::new();
         let mut screen = Screen::new(&mut out, false);
-        let world = World { screen: &mut screen, input: &mut typed.as_bytes(), clock: Clock::fixed(self.now) };
+        let world =
+            World { screen: &mut screen, input: &mut typed.as_bytes(), clock: Clock::fixed(self.now) };
         let ending = run(command, world).await;
         (ending, String::from_utf8(out).unwrap())
     }
@@ -47,13 +49,19 @@ impl Lane {
         };
         assert_eq!(self.run(init, "").await.0.unwrap(), Ending::Good);
         let source = self.path("bundle").display().to_string();
-        let (ending, text) = self.run(CheckpointCommand::Import { directory: self.path("gate"), source }, "").await;
+        let (ending, text) =
+            self.run(CheckpointCommand::Import { directory: self.path("gate"), source }, "").await;
         assert_eq!(ending.unwrap(), Ending::Good);
         assert!(text.contains("height 0"), "{text}");
     }
 
     fn verify(&self, qr: Option<&str>, image: Option<PathBuf>, json: bool) -> CheckpointCommand {
-        CheckpointCommand::Verify(VerifyArgs { directory: self.path("gate"), qr: qr.map(str::to_owned), image, json })
+        CheckpointCommand::Verify(VerifyArgs {
+            directory: self.path("gate"),
+            qr: qr.map(str::to_owned),
+            image,
+            json,
+        })
     }
 
     /// A challenge by command, answered by a traveller with a good pass.
@@ -110,7 +118,9 @@ async fn what_cannot_be_read_is_a_verdict_too() {
 async fn old_lists_are_said_and_then_refused() {
     let mut lane = Lane::new();
     lane.set_up().await;
-    for (hours, word, ending) in [(1, "READY", Ending::Good), (25, "AMBER", Ending::Good), (73, "NOT READY", Ending::Open)] {
+    for (hours, word, ending) in
+        [(1, "READY", Ending::Good), (25, "AMBER", Ending::Good), (73, "NOT READY", Ending::Open)]
+    {
         lane.now = start().plus(hours * 3600);
         let (done, text) = lane.run(CheckpointCommand::Status { directory: lane.path("gate") }, "").await;
         assert_eq!(done.unwrap(), ending);
@@ -149,7 +159,8 @@ async fn a_challenge_is_shown_as_a_code() {
     let lane = Lane::new();
     lane.set_up().await;
     let file = lane.path("challenge.png");
-    let command = CheckpointCommand::Challenge { directory: lane.path("gate"), png: Some(file.clone()), text: false };
+    let command =
+        CheckpointCommand::Challenge { directory: lane.path("gate"), png: Some(file.clone()), text: false };
     let (ending, text) = lane.run(command, "").await;
     assert_eq!(ending.unwrap(), Ending::Good);
     let scanned = paper::scan_png(&std::fs::read(&file).unwrap()).unwrap();
