@@ -23,6 +23,15 @@ fn rewrite(vault: &Vault, number: u64, change: impl FnOnce(&mut Entry)) {
     vault.write(|batch| batch.put(ENTRIES, &id, &entry)).unwrap();
 }
 
+fn remove(vault: &Vault, column: Column, id: &RowId) {
+    vault
+        .write(|batch| {
+            batch.delete(column, id);
+            Ok::<_, VaultError>(())
+        })
+        .unwrap();
+}
+
 #[test]
 fn the_chain_holds_and_leads_to_its_head() {
     let directory = tempfile::tempdir().unwrap();
@@ -67,10 +76,10 @@ fn altering_removing_or_adding_an_entry_is_noticed() {
     rewrite(&vault, 10, |entry| entry.at = at(9));
     assert!(verify_chain(&vault, None).is_ok());
 
-    vault.write(|batch| Ok::<_, VaultError>(batch.delete(Column::Audit, &RowId::number(4)))).unwrap();
+    remove(&vault, Column::Audit, &RowId::number(4));
     assert!(matches!(verify_chain(&vault, None), Err(AuditError::Missing(4))));
     vault.write(|batch| batch.put(ENTRIES, &RowId::number(4), &honest)).unwrap();
-    vault.write(|batch| Ok::<_, VaultError>(batch.delete(Column::Audit, &RowId::number(10)))).unwrap();
+    remove(&vault, Column::Audit, &RowId::number(10));
     assert!(matches!(verify_chain(&vault, None), Err(AuditError::Missing(10))));
 }
 

@@ -26,6 +26,15 @@ fn put(vault: &Vault, id: &RowId, text: &str) {
     vault.write(|batch| batch.put(NAMES, id, &text.to_owned())).unwrap();
 }
 
+fn remove(vault: &Vault, column: Column, id: &RowId) {
+    vault
+        .write(|batch| {
+            batch.delete(column, id);
+            Ok::<_, VaultError>(())
+        })
+        .unwrap();
+}
+
 /// The bytes on disk, as an attacker who has the disk reads and writes them.
 fn raw(vault: &Vault, column: Column, id: &RowId) -> Vec<u8> {
     vault.db.get_cf(vault.family(column), id.as_bytes()).unwrap().unwrap()
@@ -274,7 +283,7 @@ fn a_change_sees_itself() {
     assert_eq!(seen.unwrap(), (Some("new".to_owned()), None, Some("old".to_owned())));
     assert_eq!(vault.get(NAMES, &a).unwrap().as_deref(), Some("new"));
     assert!(!vault.contains(Column::Records, &b).unwrap());
-    vault.write(|batch| Ok::<_, VaultError>(batch.delete(Column::Records, &a))).unwrap();
+    remove(&vault, Column::Records, &a);
     assert_eq!(vault.get(NAMES, &a).unwrap(), None);
 }
 
