@@ -33,6 +33,7 @@ pub mod proof;
 pub mod report;
 pub mod search;
 pub mod stage;
+pub mod traffic;
 pub mod traveller;
 
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ use proof::Proof;
 use stage::Stage;
 
 /// The seed of both populations and casts, so that the story is the same every time.
-const SEED: u64 = 2020_05_10;
+const SEED: u64 = 20_200_510;
 
 /// How the story is told.
 #[derive(Clone, Debug)]

@@ -103,8 +103,10 @@ impl Town {
         let [one, two] = seats;
         let place = |name: &str| directory.join(name);
         let guangdong =
-            Office::set_up(&place("guangdong"), one, addresses[1], (&mut ledger, &seat.url()), &clock).await?;
-        let macau = Office::set_up(&place("macau"), two, addresses[0], (&mut ledger, &seat.url()), &clock).await?;
+            Office::set_up(&place("guangdong"), one, addresses[1], (&mut ledger, &seat.url()), &clock)
+                .await?;
+        let macau =
+            Office::set_up(&place("macau"), two, addresses[0], (&mut ledger, &seat.url()), &clock).await?;
         let schema = test_schema()?;
         let rules = Rules::of(&macau.did, &schema, clock.now())?;
         let mut town =

@@ -342,7 +342,8 @@ fn check_table(document: &str, heading: &str) -> Vec<String> {
         let proof = backticked(last);
         let open = last.strip_prefix("not yet: ").is_some_and(|missing| !missing.is_empty());
         if (proof.is_empty() && !open) || last.contains("planned") {
-            faults.push(format!("{document}, {number}: nothing shows it, and it does not say what is missing"));
+            faults
+                .push(format!("{document}, {number}: nothing shows it, and it does not say what is missing"));
         }
         for name in proof {
             let command = ["make ", "causeway "].iter().any(|start| name.starts_with(start));

@@ -39,6 +39,9 @@ fn accepted(answer: &Answer) {
 /// Exactly these faults, and no pass.
 #[track_caller]
 fn refused(answer: &Answer, faults: &[&str]) {
-    assert_eq!((answer.status, answer.faults()), (200, faults.iter().map(|&fault| fault.to_owned()).collect()));
+    assert_eq!(
+        (answer.status, answer.faults()),
+        (200, faults.iter().map(|&fault| fault.to_owned()).collect())
+    );
     assert!(answer.json().get("pass").is_none_or(Value::is_null), "{answer:?}");
 }

@@ -129,7 +129,8 @@ async fn a_directory_that_no_story_wrote_is_not_emptied() {
 
 /// The story as a program of its own, small.
 fn program(directory: &Path, keep: bool) -> Command {
-    let mut program = Command::new(causeway().with_file_name("health-code"));
+    let _built = causeway(); // beside it
+    let mut program = Command::new(env!("CARGO_BIN_EXE_health-code"));
     program.args(["--people", "120", "--travellers", "40"]);
     program.arg("--directory").arg(directory).arg("--data").arg(root().join("../shared/data/dcc"));
     program.env_remove("KEEP").env_remove("PEOPLE").env_remove("TRAVELLERS");
@@ -147,7 +148,7 @@ fn an_interrupted_story_leaves_nothing_running() {
     // All three parties are up, and the program names the directory as well.
     while running(&story).len() < 4 {
         assert!(program.try_wait().unwrap().is_none(), "the story ended before it could be interrupted");
-        std::thread::yield_now();
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
     }
     let id = program.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());

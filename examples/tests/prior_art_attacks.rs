@@ -47,7 +47,10 @@ fn key(suite: Suite, number: u64) -> SigningKey {
 /// Exactly these faults, and that is no pass.
 #[track_caller]
 fn refused(answer: &Answer, faults: &[&str]) {
-    assert_eq!((answer.status, answer.faults()), (200, faults.iter().map(|&fault| fault.to_owned()).collect()));
+    assert_eq!(
+        (answer.status, answer.faults()),
+        (200, faults.iter().map(|&fault| fault.to_owned()).collect())
+    );
     assert_ne!(answer.json()["overall"], "accept");
     assert!(answer.json().get("pass").is_none_or(Value::is_null), "{answer:?}");
 }
@@ -90,7 +93,9 @@ fn application(
     let audience = challenge.audience.to_string();
     PassRequest {
         presentation: sd_jwt::present(credential, &policy.claims(), holder, &audience, nonce, now).unwrap(),
-        consent: Consent::to(policy, holder.public_key(), nonce, now).for_pass(pass.public_key()).sign(holder),
+        consent: Consent::to(policy, holder.public_key(), nonce, now)
+            .for_pass(pass.public_key())
+            .sign(holder),
         anchor: anchor.to_owned(),
         holder: Possession::prove(pass, &challenge.audience, nonce),
     }
@@ -147,7 +152,8 @@ fn kind(town: &Town, name: &str) -> String {
 async fn shown(town: &Town, credential: &SdJwt, holder: &SigningKey) -> Answer {
     let challenge = town.challenge(&town.rules.entry.id()).await.unwrap();
     let (names, audience) = (challenge.policy.claims(), challenge.audience.to_string());
-    let text = sd_jwt::present(credential, &names, holder, &audience, &challenge.nonce, town.clock.now()).unwrap();
+    let text =
+        sd_jwt::present(credential, &names, holder, &audience, &challenge.nonce, town.clock.now()).unwrap();
     town.verify(&text, &challenge.nonce).await.unwrap()
 }
 

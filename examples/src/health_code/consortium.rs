@@ -51,11 +51,6 @@ impl Voice {
         })
     }
 
-    /// Its identifier.
-    pub fn did(&self) -> &Did {
-        &self.did
-    }
-
     /// Says one thing, and waits until it is on the ledger.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ pub async fn travel(
     let step = stage.wait("preparing offers, a clinic nobody recognised, and some revocations");
     let mut queues = Vec::new();
     for ((side, cast), border) in sides.iter().zip(casts).zip(borders) {
-        queues.push(tickets(side, cast, border, (&*clinic, &mut *ledger), schema).await?);
+        queues.push(tickets(side, cast, border, (clinic, &mut *ledger), schema).await?);
     }
     // Each destination looks once more, so that it has seen every revocation above.
     for side in sides {

@@ -181,8 +181,8 @@ pub fn places<'a>(
     needles: &'a [Needles; 2],
 ) -> [Vec<Place<'a>>; 3] {
     let (mut common, mut other, mut home) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, needles) in needles.iter().enumerate() {
-        let (own, foreign) = (&sides[place], &sides[1 - place]);
+    let [first, second] = sides;
+    for (needles, (own, foreign)) in needles.iter().zip([(first, second), (second, first)]) {
         common.push(Place { path: node.to_owned(), of: needles, control: published.to_owned() });
         for gate in gates {
             common.push(Place { path: gate.clone(), of: needles, control: "\"verdict\":\"accept\"".into() });

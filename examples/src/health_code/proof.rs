@@ -19,6 +19,7 @@ use super::opening::Scene;
 use super::promises::{self, Egress, Promise};
 use super::search;
 use super::stage::Stage;
+use super::traffic::{self, Traffic};
 use super::traveller;
 use crate::population::{Health, Story};
 
@@ -30,8 +31,8 @@ const OLD_KEY: [&str; 2] = ["NOT_CONTROL_KEY", "BAD_SIGNATURE"];
 pub struct Proof {
     /// The promises.
     pub promises: Vec<Promise>,
-    /// What left whom, by kind: messages and bytes.
-    pub traffic: Vec<(&'static str, BTreeMap<String, (u64, u64)>)>,
+    /// What left whom.
+    pub traffic: Vec<(&'static str, Traffic)>,
     /// How far the ledger came.
     pub ledger: LedgerFigures,
     /// The audited pass.
@@ -130,7 +131,7 @@ pub async fn prove(
     let values: usize = needles.iter().map(search::Needles::len).sum();
     let values = promises::grouped(values as u64);
     step.done(format!("{values} personal values looked for in every byte that was sent or stored"))?;
-    let traffic = parties.iter().map(|party| (party.name, traffic(party))).collect();
+    let traffic = parties.iter().map(|party| (party.name, traffic::of(party))).collect();
     Ok(Proof { promises, traffic, ledger, pass, audit })
 }
 
@@ -173,14 +174,4 @@ async fn rotation(scene: &mut Scene, border: &Border, cast: &[(Story, usize)]) -
         ),
         kept: matches!(rotated, Rotated::Now { .. }) && OLD_KEY.contains(&code.as_str()),
     })
-}
-
-fn traffic(party: &Egress) -> BTreeMap<String, (u64, u64)> {
-    let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for sent in &party.sent {
-        let (messages, bytes) = kinds.entry(sent.kind.clone()).or_default();
-        *messages += 1;
-        *bytes += sent.body.len() as u64;
-    }
-    kinds
 }

@@ -42,7 +42,10 @@ impl Answer {
         let code = text("code");
         ensure!(self.status >= 400 && self.kind == "application/problem+json", "{self:?}");
         ensure!(body.get("status").and_then(Value::as_u64) == Some(self.status.into()), "{self:?}");
-        ensure!(text("type") == format!("urn:causeway:problem:{code}") && !text("detail").is_empty(), "{self:?}");
+        ensure!(
+            text("type") == format!("urn:causeway:problem:{code}") && !text("detail").is_empty(),
+            "{self:?}"
+        );
         Ok((self.status, code))
     }
 

@@ -32,7 +32,8 @@ impl Town {
     /// # Errors
     /// The agency's refusal.
     pub async fn enrol(&self, records: &[&str]) -> anyhow::Result<()> {
-        let rows: Vec<String> = records.iter().map(|record| row(record, "negative", 0, self.clock.now())).collect();
+        let rows: Vec<String> =
+            records.iter().map(|record| row(record, "negative", 0, self.clock.now())).collect();
         let job = self.guangdong.import(&self.schema.id(), &csv(&rows)).await?;
         ensure!(job.get("stored").and_then(Value::as_u64) == Some(records.len() as u64), "{job}");
         Ok(())
@@ -143,7 +144,9 @@ impl Town {
     /// # Errors
     /// If it does not answer.
     pub async fn verify(&self, text: &str, nonce: &str) -> anyhow::Result<Answer> {
-        self.macau.post(None, "/v1/presentations/verify", &json!({"presentation": text, "nonce": nonce})).await
+        self.macau
+            .post(None, "/v1/presentations/verify", &json!({"presentation": text, "nonce": nonce}))
+            .await
     }
 
     /// An issuer sets the status of something it issued.

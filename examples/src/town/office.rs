@@ -177,7 +177,11 @@ impl Office {
         let response = request.send().await?;
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().map(str::to_owned));
         let status = response.status().as_u16();
-        let answer = Answer { status, kind: kind.transpose()?.unwrap_or_default(), bytes: response.bytes().await?.into() };
+        let answer = Answer {
+            status,
+            kind: kind.transpose()?.unwrap_or_default(),
+            bytes: response.bytes().await?.into(),
+        };
         self.said.lock().unwrap_or_else(PoisonError::into_inner).extend(&answer.bytes);
         Ok(answer)
     }
@@ -194,9 +198,11 @@ impl Office {
     pub async fn import(&self, schema: &Digest, csv: &str) -> anyhow::Result<Value> {
         let token = Some(self.token(Role::Issue)?);
         let body = Some(("text/csv", csv.as_bytes().to_vec()));
-        let answer = self.send(Method::POST, &format!("/v1/records/import?schema={schema}"), token, body).await?;
+        let answer =
+            self.send(Method::POST, &format!("/v1/records/import?schema={schema}"), token, body).await?;
         ensure!(answer.status == 202, "{answer:?}");
-        let job = answer.json().get("job").and_then(Value::as_str).context("an import has a name")?.to_owned();
+        let job =
+            answer.json().get("job").and_then(Value::as_str).context("an import has a name")?.to_owned();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let progress = self.get(Some(Role::Issue), &format!("/v1/records/imports/{job}")).await?.json();

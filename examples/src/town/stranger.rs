@@ -38,11 +38,14 @@ impl Town {
         let es256 = SigningKey::generate(Suite::P256, &mut OsRng);
         let complete = |genesis: did_registry::Genesis| {
             let genesis = did_registry::Genesis { guardians, ..genesis };
-            genesis
-                .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
-                .with_key("calls", Purposes::AUTHENTICATION, es256.public_key())
+            genesis.with_key("es256-1", Purposes::ASSERTION, es256.public_key()).with_key(
+                "calls",
+                Purposes::AUTHENTICATION,
+                es256.public_key(),
+            )
         };
-        let (actor, _) = ActorDirectory::create(&directory, &self.network.genesis.network, complete, &mut OsRng)?;
+        let (actor, _) =
+            ActorDirectory::create(&directory, &self.network.genesis.network, complete, &mut OsRng)?;
         identity::register(&mut self.ledger, &actor).await?;
         let voice = self.voice_of(&directory)?;
         Ok(Stranger { did: actor.did().clone(), es256, voice, actor })
@@ -70,7 +73,11 @@ impl Town {
     ///
     /// # Errors
     /// The ledger's refusal.
-    pub async fn anchor_digest(&mut self, issuer: &Stranger, digest: Digest) -> anyhow::Result<(String, Digest)> {
+    pub async fn anchor_digest(
+        &mut self,
+        issuer: &Stranger,
+        digest: Digest,
+    ) -> anyhow::Result<(String, Digest)> {
         let batch = Batch::new(LeafKind::Credential, &[digest], &mut OsRng);
         let root = batch.root();
         issuer.voice.say(Operation::Anchor(AnchorOperation::Batch { root, count: 1 })).await?;

@@ -26,14 +26,22 @@ async fn documented(town: &Town) -> Vec<(Method, String, Value)> {
 async fn every_documented_address_is_there_and_takes_no_other_method() {
     let (town, _place) = town().await;
     let calls = documented(&town).await;
-    let methods_of = |path: &str| calls.iter().filter(|call| call.1 == path).map(|call| call.0.clone()).collect::<Vec<_>>();
+    let methods_of = |path: &str| {
+        calls.iter().filter(|call| call.1 == path).map(|call| call.0.clone()).collect::<Vec<_>>()
+    };
     for (method, path, call) in &calls {
         assert!(!call["summary"].as_str().unwrap().is_empty(), "{path}");
-        let concrete = path.replace("{id}", &"0".repeat(64)).replace("{pass}", &"0".repeat(64)).replace("{job}", &"0".repeat(64));
+        let concrete = path
+            .replace("{id}", &"0".repeat(64))
+            .replace("{pass}", &"0".repeat(64))
+            .replace("{job}", &"0".repeat(64));
         let answer = town.guangdong.send(method.clone(), &concrete, None, None).await.unwrap();
         assert_ne!(answer.status, 405, "{method} {path}");
         // There may be no credential of that name; there is something at the address.
-        assert!(!String::from_utf8_lossy(&answer.bytes).contains("nothing at this address"), "{method} {path}");
+        assert!(
+            !String::from_utf8_lossy(&answer.bytes).contains("nothing at this address"),
+            "{method} {path}"
+        );
         if call.get("security").is_some() {
             problem(&answer, 401, "UNAUTHENTICATED");
         } else if answer.status >= 400 {
@@ -50,7 +58,17 @@ async fn every_documented_address_is_there_and_takes_no_other_method() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_at_no_address_is_a_problem_too() {
     let (town, _place) = town().await;
-    for path in ["/", "/v1", "/v1/", "/v1/agency/", "/v2/agency", "/v1/credentials", "/../etc/passwd", "/%00", "/v1//agency"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/agency/",
+        "/v2/agency",
+        "/v1/credentials",
+        "/../etc/passwd",
+        "/%00",
+        "/v1//agency",
+    ] {
         problem(&town.guangdong.get(Some(Role::Admin), path).await.unwrap(), 404, "NOT_FOUND");
     }
 }
@@ -95,8 +113,10 @@ async fn an_agency_says_who_it_is() {
     let agency = town.macau.get(None, "/v1/agency").await.unwrap().json();
     assert_eq!(agency["did"], town.macau.did.to_string());
     assert_eq!(agency["ledger"], town.network.ledger.to_string());
-    let policies: Vec<&str> = agency["policies"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
-    let mut own = [&town.rules.entry, &town.rules.gate, &town.rules.foreign].map(|policy| policy.id().to_string());
+    let policies: Vec<&str> =
+        agency["policies"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let mut own =
+        [&town.rules.entry, &town.rules.gate, &town.rules.foreign].map(|policy| policy.id().to_string());
     own.sort();
     assert_eq!(policies, own);
     // What the command line's client asks for is there.

@@ -35,7 +35,8 @@ async fn a_claim_code_works_once_in_time_for_whoever_holds_the_key() {
         holder: Possession { key: key(2).public_key(), ..Possession::prove(&holder, guangdong, &code) },
         code: code.clone(),
     };
-    let answer = town.guangdong.post(None, "/v1/claims", &serde_json::to_value(&stolen).unwrap()).await.unwrap();
+    let answer =
+        town.guangdong.post(None, "/v1/claims", &serde_json::to_value(&stolen).unwrap()).await.unwrap();
     problem(&answer, 422, "HOLDER_MISMATCH");
     problem(&claim(&town, &code, &holder, &town.macau.did).await, 422, "HOLDER_MISMATCH");
     let issued = claim(&town, &code, &holder, guangdong).await;
@@ -77,7 +78,8 @@ async fn offers_and_batches_are_whole_or_not_at_all() {
     }
     let holder = key(3).public_key();
     let items = |records: &[&str]| -> Value {
-        let items: Vec<_> = records.iter().map(|record| json!({"record_id": record, "holder": holder})).collect();
+        let items: Vec<_> =
+            records.iter().map(|record| json!({"record_id": record, "holder": holder})).collect();
         json!({"schema": schema, "items": items})
     };
     let answer = ask(town, "/v1/credentials/batch", &items(&["P1", "P2", "P1"])).await;
@@ -119,7 +121,11 @@ async fn an_agency_that_is_not_recognised_issues_nothing() {
     let (issuer, until) = (town.guangdong.did.clone(), now.plus(DAY));
     town.decide(Motion::RecogniseIssuer { issuer, credential_type, from: now, until }).await.unwrap();
     town.follow().await.unwrap();
-    assert_eq!(claim(&town, &code, &key(1), &town.guangdong.did).await.status, 201, "the code was not used up");
+    assert_eq!(
+        claim(&town, &code, &key(1), &town.guangdong.did).await.status,
+        201,
+        "the code was not used up"
+    );
 }
 
 /// 4.6: a receipt needs nobody but whoever holds it.
@@ -135,7 +141,8 @@ async fn a_receipt_comes_when_the_ledger_does_and_then_verifies_with_no_node() {
     town.stop_ledger().await;
     let trusted = TrustedHead::from_genesis(&genesis, &receipt.head).unwrap();
     let signed = issued.sd_jwt.split('~').next().unwrap();
-    let anchored = receipt.verify(&trusted, LeafKind::Credential, &credential_digest(signed.as_bytes())).unwrap();
+    let anchored =
+        receipt.verify(&trusted, LeafKind::Credential, &credential_digest(signed.as_bytes())).unwrap();
     assert_eq!((&anchored.issuer, anchored.at.time), (&town.guangdong.did, town.clock.now()));
     let later: Issued = claim(&town, &codes[1], &key(2), &town.guangdong.did).await.read().unwrap();
     let waiting = town.guangdong.get(None, &format!("/v1/receipts/{}", later.id)).await.unwrap();
@@ -167,12 +174,24 @@ async fn a_change_of_status_is_felt_at_the_next_application() {
         epochs.push(answer.json()["epoch"].as_u64().unwrap());
         town.follow().await.unwrap();
         let answer = town.apply_with(&holding).await.unwrap();
-        if faults.is_empty() { accepted(&answer) } else { refused(&answer, faults) }
+        if faults.is_empty() {
+            accepted(&answer)
+        } else {
+            refused(&answer, faults)
+        }
         accepted(&town.apply_with(&other).await.unwrap());
     }
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
     problem(&town.set_status(&town.guangdong, holding.id(), "valid").await.unwrap(), 409, "STATUS");
-    // No red without a cause.
+    // No red without a cause, which its holder can read, signed.
+    let said = town.guangdong.get(None, &format!("/v1/credentials/{}/status", holding.id())).await.unwrap();
+    let signed = credential::jws::Jws::parse(std::str::from_utf8(&said.body).unwrap(), 4096).unwrap();
+    let facts = town.facts(&town.guangdong).await.unwrap();
+    let method = signed.unverified_key_id().unwrap().to_owned();
+    let key = facts.key(holding.issuer(), &method, did_registry::Purposes::ASSERTION, None).unwrap();
+    let cause: serde_json::Value = serde_json::from_slice(signed.verify(key).unwrap().payload()).unwrap();
+    assert_eq!((&cause["status"], &cause["epoch"]), (&1.into(), &(*epochs.last().unwrap()).into()), "{cause}");
+    assert!(!cause["cause"].as_str().unwrap().is_empty());
     let path = format!("/v1/credentials/{}/status", other.id());
     for (body, status, code) in [
         (json!({"status": "revoked", "cause": " "}), 422, "CAUSE"),
@@ -187,7 +206,10 @@ async fn a_change_of_status_is_felt_at_the_next_application() {
     // The list as it was at each epoch, for whoever recomputes a decision.
     let earlier = town.guangdong.get(None, &format!("/status/1?epoch={}", epochs[0])).await.unwrap();
     let latest = town.guangdong.get(None, "/status/1").await.unwrap();
-    assert_eq!((earlier.kind.as_str(), latest.kind.as_str()), ("application/statuslist+jwt", "application/statuslist+jwt"));
+    assert_eq!(
+        (earlier.kind.as_str(), latest.kind.as_str()),
+        ("application/statuslist+jwt", "application/statuslist+jwt")
+    );
     assert_ne!(earlier.bytes, latest.bytes);
 }
 

@@ -60,7 +60,11 @@ async fn the_fixed_shape_of_a_verdict_on_a_foreign_certificate() {
         match &reason {
             None => assert_eq!((&body["verdict"], reasons.len()), (&json!("accept"), 0), "{file}"),
             Some(reason) => {
-                assert_eq!((&body["verdict"], &reasons[0]["code"]), (&json!("refuse"), &json!(reason)), "{file}");
+                assert_eq!(
+                    (&body["verdict"], &reasons[0]["code"]),
+                    (&json!("refuse"), &json!(reason)),
+                    "{file}"
+                );
                 assert!(!reasons[0]["detail"].as_str().unwrap().is_empty());
                 assert_eq!(reasons[0].as_object().unwrap().len(), 2);
             }
@@ -111,13 +115,12 @@ async fn what_is_no_question_about_a_certificate_is_a_problem() {
 async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     let (mut town, _place) = town().await;
     let bearer = SigningKey::generate(Suite::Ed25519, &mut ChaCha20Rng::seed_from_u64(4));
-    let ask = |qr: &str, policy, holder: PublicKey, at: Timestamp| {
-        json!({"qr": qr, "policy": policy, "holder": holder, "at": at})
-    };
+    let ask = |qr: &str, policy, holder: PublicKey, at: Timestamp| json!({"qr": qr, "policy": policy, "holder": holder, "at": at});
     let rule = town.rules.foreign.id();
     let verify = Some(Role::Verify);
     let (good, at) = case(&cases().iter().find(|(_, reason)| reason.is_none()).unwrap().0);
-    let answer = town.macau.post(verify, TRANSCODE, &ask(&good, rule, bearer.public_key(), at)).await.unwrap();
+    let answer =
+        town.macau.post(verify, TRANSCODE, &ask(&good, rule, bearer.public_key(), at)).await.unwrap();
     let body = answer.json();
     assert_eq!((answer.status, &body["verdict"]), (200, &json!("accept")), "{answer:?}");
     let pass: credential::exchange::Pass = serde_json::from_value(body["pass"].clone()).unwrap();
@@ -126,7 +129,8 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     // The pass opens the gate like any other, and its evidence holds nothing of the certificate.
     town.follow().await.unwrap();
     let gate = town.challenge(&town.rules.gate.id()).await.unwrap();
-    let text = present_pass(&pass.credential, &bearer, &gate.audience.to_string(), &gate.nonce, town.clock.now());
+    let text =
+        present_pass(&pass.credential, &bearer, &gate.audience.to_string(), &gate.nonce, town.clock.now());
     accepted(&town.verify(&text.unwrap(), &gate.nonce).await.unwrap());
     town.receipt(&town.macau, &pass.id).await.unwrap();
     let path = format!("/v1/audit/transcodings/{}", pass.id);
@@ -135,7 +139,8 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     assert!(evidence["receipt"].is_string());
     // A refused one gives none; nor does a rule about something else, or a key that cannot sign passes.
     let (bad, when) = case(&cases().iter().find(|(_, it)| it.as_deref() == Some("BAD_SIGNATURE")).unwrap().0);
-    let answer = town.macau.post(verify, TRANSCODE, &ask(&bad, rule, bearer.public_key(), when)).await.unwrap().json();
+    let answer =
+        town.macau.post(verify, TRANSCODE, &ask(&bad, rule, bearer.public_key(), when)).await.unwrap().json();
     assert_eq!((&answer["reasons"][0]["code"], answer.get("pass")), (&json!("BAD_SIGNATURE"), None));
     let other = ask(&good, town.rules.entry.id(), bearer.public_key(), at);
     let answer = town.macau.post(verify, TRANSCODE, &other).await.unwrap().json();
@@ -147,6 +152,8 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     problem(&town.macau.post(verify, TRANSCODE, &unknown).await.unwrap(), 404, "NOT_FOUND");
     // Nothing of the certificate is on the disk.
     town.macau.stop().await.unwrap();
-    let needles = causeway_examples::health_code::search::Needles::new([good.as_bytes(), &good.as_bytes()[..40]]).unwrap();
+    let needles =
+        causeway_examples::health_code::search::Needles::new([good.as_bytes(), &good.as_bytes()[..40]])
+            .unwrap();
     assert_eq!(needles.search_files(&town.macau.directory.join("vault")).unwrap().hits, 0);
 }

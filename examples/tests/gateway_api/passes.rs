@@ -21,7 +21,8 @@ async fn from_challenge_to_pass_to_gate_and_every_part_is_answered() {
     let (town, _place) = town().await;
     town.enrol(&["P1"]).await.unwrap();
     let holding = town.credential("P1").await.unwrap();
-    let challenge = town.macau.post(None, "/v1/challenges", &json!({"policy": town.rules.entry.id()})).await.unwrap();
+    let challenge =
+        town.macau.post(None, "/v1/challenges", &json!({"policy": town.rules.entry.id()})).await.unwrap();
     assert_eq!((challenge.status, &challenge.json()["audience"]), (201, &json!(town.macau.did)));
     let (application, request) = town.application(&holding).await.unwrap();
     // Only what the rule needs is in what is sent.
@@ -53,7 +54,11 @@ async fn from_challenge_to_pass_to_gate_and_every_part_is_answered() {
 async fn whoever_does_not_satisfy_the_rule_is_told_which_part_and_gets_no_pass() {
     let (town, _place) = town().await;
     let now = town.clock.now();
-    let file = csv(&[row("sick", "positive", 0, now), row("old", "negative", 9, now), row("well", "negative", 0, now)]);
+    let file = csv(&[
+        row("sick", "positive", 0, now),
+        row("old", "negative", 9, now),
+        row("well", "negative", 0, now),
+    ]);
     town.guangdong.import(&town.schema.id(), &file).await.unwrap();
     for (record, rule) in [("sick", "test result is negative"), ("old", "sample date is on or after")] {
         let answer = town.apply_with(&town.credential(record).await.unwrap()).await.unwrap();
@@ -105,7 +110,10 @@ async fn an_agency_that_hears_nothing_of_the_ledger_turns_amber_and_then_undecid
     assert_eq!(answer.json()["ages"]["amber"], true);
     town.clock.advance(2 * DAY);
     let answer = town.show(&pass).await.unwrap();
-    assert_eq!((answer.json()["overall"].as_str(), answer.faults()[0].as_str()), (Some("refuse"), "validity EXPIRED"));
+    assert_eq!(
+        (answer.json()["overall"].as_str(), answer.faults()[0].as_str()),
+        (Some("refuse"), "validity EXPIRED")
+    );
     assert!(answer.faults().contains(&"freshness LIST_STALE?".to_owned()));
     assert_eq!(answer.json()["ages"], Value::Null);
 }
@@ -146,7 +154,10 @@ async fn the_evidence_behind_a_pass_is_what_was_decided_on() {
     assert_eq!(transcoding.policy, town.rules.entry.id());
     assert!(matches!(transcoding.trust, TrustEpoch::Ledger(height) if height <= facts.as_of.height));
     assert_eq!(body["presentation"], json!(request.presentation), "all that was asked may be kept");
-    assert_eq!((&body["nonce"], &body["audience"]), (&json!(request.consent.consent.nonce), &json!(town.macau.did)));
+    assert_eq!(
+        (&body["nonce"], &body["audience"]),
+        (&json!(request.consent.consent.nonce), &json!(town.macau.did))
+    );
     // The source's anchor, the decision's own, and the consent's.
     let receipt = |text: &Value| {
         AnchorReceipt::from_bytes(&URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()).unwrap()
@@ -156,7 +167,8 @@ async fn the_evidence_behind_a_pass_is_what_was_decided_on() {
     decided.verify(&trusted, LeafKind::Receipt, &transcoding.digest()).unwrap();
     let source = receipt(&body["anchor"]);
     assert_eq!(URL_SAFE_NO_PAD.encode(source.to_bytes()), holding.anchor().unwrap());
-    let digest = credential::anchor::credential_digest(request.presentation.split('~').next().unwrap().as_bytes());
+    let digest =
+        credential::anchor::credential_digest(request.presentation.split('~').next().unwrap().as_bytes());
     let anchored = source.verify(&trusted, LeafKind::Credential, &digest).unwrap();
     assert_eq!(anchored.commitment, transcoding.source);
     // Only for those who may.

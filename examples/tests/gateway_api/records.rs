@@ -26,10 +26,15 @@ async fn a_file_is_imported_and_its_errors_are_told_by_row() {
     let count = |name: &str| job[name].as_u64().unwrap();
     assert_eq!((count("rows_total"), count("rows_done"), count("stored"), count("refused")), (8, 8, 2, 6));
     assert_eq!((count("bytes_total"), count("bytes_done")), (file.len() as u64, file.len() as u64));
-    let errors: Vec<_> = job["errors"].as_array().unwrap().iter().map(|error| {
-        let text = |name: &str| error[name].as_str().unwrap_or("-").to_owned();
-        (error["row"].as_u64().unwrap(), error["line"].as_u64().unwrap(), text("column"), text("fault"))
-    }).collect();
+    let errors: Vec<_> = job["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| {
+            let text = |name: &str| error[name].as_str().unwrap_or("-").to_owned();
+            (error["row"].as_u64().unwrap(), error["line"].as_u64().unwrap(), text("column"), text("fault"))
+        })
+        .collect();
     let expected = [
         (2, 3, "test_result", "BAD_VALUE"),
         (3, 4, "full_name", "BAD_VALUE"),
@@ -39,7 +44,10 @@ async fn a_file_is_imported_and_its_errors_are_told_by_row() {
         (6, 8, "birth_date", "MISSING"),
         (7, 9, "-", "CELL_COUNT"),
     ];
-    assert_eq!(errors, expected.map(|(row, line, column, fault)| (row, line, column.to_owned(), fault.to_owned())));
+    assert_eq!(
+        errors,
+        expected.map(|(row, line, column, fault)| (row, line, column.to_owned(), fault.to_owned()))
+    );
     let told = job.to_string();
     for value in [APPLICANT, "inconclusive", "Chan", "1990-02-30", "31.5.2021"] {
         assert!(!told.contains(value), "an error names the rule, not the value: {value}");
@@ -63,23 +71,33 @@ async fn a_file_that_cannot_be_read_as_one_is_refused_whole() {
     let send = |query: String, file: String| {
         let body = Some(("text/csv", file.into_bytes()));
         let path = format!("/v1/records/import{query}");
-        async { let path = path; town.guangdong.send(Method::POST, &path, Some(token), body).await.unwrap() }
+        async {
+            let path = path;
+            town.guangdong.send(Method::POST, &path, Some(token), body).await.unwrap()
+        }
     };
     let own = format!("?schema={}", town.schema.id());
     let good = row("P1", "negative", 0, town.clock.now());
     for (file, code) in [
         (String::new(), "IMPORT_NO_HEADER"),
-        (format!("record_id,full_name,birth_date,test_result,sample_date,passport\n{good},M1\n"), "IMPORT_UNKNOWN_COLUMN"),
-        (format!("record_id,record_id,birth_date,test_result,sample_date\n{good}\n"), "IMPORT_REPEATED_COLUMN"),
+        (
+            format!("record_id,full_name,birth_date,test_result,sample_date,passport\n{good},M1\n"),
+            "IMPORT_UNKNOWN_COLUMN",
+        ),
+        (
+            format!("record_id,record_id,birth_date,test_result,sample_date\n{good}\n"),
+            "IMPORT_REPEATED_COLUMN",
+        ),
         (format!("full_name,birth_date,test_result,sample_date\n{good}\n"), "IMPORT_MISSING_COLUMN"),
         (format!("{good}\n"), "IMPORT_UNKNOWN_COLUMN"),
     ] {
         problem(&send(own.clone(), file).await, 422, code);
     }
-    problem(&send(format!("?schema={}", Digest::sha256(b"")), csv(&[good.clone()])).await, 404, "NOT_FOUND");
-    problem(&send(String::new(), csv(&[good.clone()])).await, 400, "BAD_REQUEST");
+    problem(&send(format!("?schema={}", Digest::sha256(b"")), csv(std::slice::from_ref(&good))).await, 404, "NOT_FOUND");
+    problem(&send(String::new(), csv(std::slice::from_ref(&good))).await, 400, "BAD_REQUEST");
     problem(&send("?schema=xyz".into(), csv(&[good])).await, 400, "BAD_REQUEST");
-    let unknown = town.guangdong.get(Some(Role::Issue), &format!("/v1/records/imports/{}", "0".repeat(64))).await;
+    let unknown =
+        town.guangdong.get(Some(Role::Issue), &format!("/v1/records/imports/{}", "0".repeat(64))).await;
     problem(&unknown.unwrap(), 404, "NOT_FOUND");
     assert!(town.offer("P1").await.is_err(), "nothing of them was stored");
 }

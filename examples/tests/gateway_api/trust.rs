@@ -33,7 +33,8 @@ async fn a_light_client_follows_bundles_from_the_genesis_on() {
     let (town, _place) = town().await;
     let first = bundle(&town, "").await;
     let genesis = &town.network.genesis;
-    let (mut trusted, facts) = first.verify(&TrustedHead::from_genesis(genesis, &first.head).unwrap()).unwrap();
+    let (mut trusted, facts) =
+        first.verify(&TrustedHead::from_genesis(genesis, &first.head).unwrap()).unwrap();
     assert_eq!((facts.statuses.len(), facts.policies.len(), facts.recognitions.len()), (2, 3, 4));
     for step in 0..3 {
         happen(&town, &format!("step {step}")).await;
@@ -76,7 +77,9 @@ async fn a_bundle_that_is_brought_is_verified_like_any_other() {
     let mut swapped = fresh.clone();
     swapped.statuses.clone_from(&old.statuses);
     problem(&bring(&town, &swapped).await, 409, "STATUS_LIST");
-    for (bytes, code) in [(vec![], "MALFORMED"), (vec![0; 100], "MALFORMED"), (fresh.to_bytes()[1..].to_vec(), "MALFORMED")] {
+    for (bytes, code) in
+        [(vec![], "MALFORMED"), (vec![0; 100], "MALFORMED"), (fresh.to_bytes()[1..].to_vec(), "MALFORMED")]
+    {
         let token = town.macau.token(Role::Admin).unwrap();
         let body = Some(("application/octet-stream", bytes));
         let answer = town.macau.send(Method::POST, "/v1/bundle", Some(token), body).await.unwrap();
@@ -100,7 +103,10 @@ async fn nobodys_silence_keeps_the_others_from_following() {
     let far = town.stranger("far", None).await.unwrap();
     town.recognise(&far.did, "CanteenVisit").await.unwrap();
     let uri = "https://far.example/status/1".to_owned();
-    far.voice.say(Operation::Status(StatusHead { list: 1, uri, epoch: 1, digest: Digest::sha256(b"x") })).await.unwrap();
+    far.voice
+        .say(Operation::Status(StatusHead { list: 1, uri, epoch: 1, digest: Digest::sha256(b"x") }))
+        .await
+        .unwrap();
     town.follow().await.unwrap();
     accepted(&town.apply_with(&holding).await.unwrap());
     // Guangdong is away, and its list is as it was.
@@ -132,7 +138,8 @@ async fn the_audit_log_is_one_chain_of_what_operators_did() {
     let page = |from: u64, limit: usize| {
         let guangdong = &town.guangdong;
         async move {
-            let answer = guangdong.get(Some(Role::Audit), &format!("/v1/audit/log?from={from}&limit={limit}")).await;
+            let answer =
+                guangdong.get(Some(Role::Audit), &format!("/v1/audit/log?from={from}&limit={limit}")).await;
             answer.unwrap().read::<Vec<Entry>>().unwrap()
         }
     };
@@ -142,11 +149,16 @@ async fn the_audit_log_is_one_chain_of_what_operators_did() {
         assert_eq!((entry.number, entry.previous), (head.count + 1, head.hash));
         head = Head { count: entry.number, hash: entry.hash() };
     }
-    let done: Vec<&str> =
-        all.iter().map(|entry| entry.operation.as_str()).filter(|operation| *operation != "trust.refresh").collect();
+    let done: Vec<&str> = all
+        .iter()
+        .map(|entry| entry.operation.as_str())
+        .filter(|operation| *operation != "trust.refresh")
+        .collect();
     assert_eq!(done, ["records.import", "offer.make", "credential.suspend", "credential.revoke"]);
     let mut paged = Vec::new();
-    while let Some(last) = page(paged.len() as u64 + 1, 2).await.into_iter().map(|entry| paged.push(entry)).last() {
+    while let Some(last) =
+        page(paged.len() as u64 + 1, 2).await.into_iter().map(|entry| paged.push(entry)).last()
+    {
         last
     }
     assert_eq!(paged, all);

@@ -42,7 +42,12 @@ async fn w2_a_hidden_field_is_not_guessed() {
     assert_eq!(salts.len(), 8);
     // The same person, the same claims, the same key: no digest in common.
     let hidden = |issued: &Issued| -> BTreeSet<String> {
-        payload(&issued.sd_jwt)["_sd"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+        payload(&issued.sd_jwt)["_sd"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it.as_str().unwrap().to_owned())
+            .collect()
     };
     let (one, two) = (hidden(&first), hidden(&second));
     assert!(one.is_disjoint(&two) && one.len() == 6, "four claims and two of nothing");
@@ -71,7 +76,10 @@ async fn w2_a_wallet_refuses_short_salts_from_an_issuer() {
     let short = URL_SAFE_NO_PAD.encode(json!(["MTIzNDU2Nzg", "test_result", "negative"]).to_string());
     stated.insert("_sd".into(), json!([sha256(&short)]));
     let keys = town.guangdong.config().unwrap().keys().unwrap();
-    let header = object(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(issued.sd_jwt.split('.').next().unwrap()).unwrap()).unwrap());
+    let header = object(
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(issued.sd_jwt.split('.').next().unwrap()).unwrap())
+            .unwrap(),
+    );
     let header = header.into_iter().filter(|(name, _)| name != "alg").collect();
     let signed = jws::sign(header, Value::Object(stated).to_string().as_bytes(), &keys.assertion_p256);
     let weak = Issued { sd_jwt: format!("{signed}~{short}~"), ..issued };
@@ -158,7 +166,7 @@ async fn w14_two_credentials_of_one_person_share_nothing_but_what_everybody_shar
         town.macau.did.to_string(),
         format!("{}/status/1", town.guangdong.url()),
         "dc+sd-jwt".into(),
-        "negative".into(),    // shown on purpose, as the next one
+        "negative".into(), // shown on purpose, as the next one
         now.date().to_string(),
         "test_result".into(), // their names
         "sample_date".into(),

@@ -55,7 +55,7 @@ async fn record(town: &mut Town, did: &Did) -> did_registry::DidRecord {
 /// W9: the first caller sets a DID's keys.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w9_whoever_comes_first_does_not_get_somebody_elses_identifier() {
-    let (town, _place) = town().await;
+    let (mut town, _place) = town().await;
     let (owner, squatter) = (key(Suite::Ed25519, 1), key(Suite::Ed25519, 2));
     let (own, fake) = (genesis(&town, &owner), genesis(&town, &squatter));
     let create = |genesis: &Genesis| Operation::Did(DidOperation::Create(genesis.clone()));
@@ -64,14 +64,21 @@ async fn w9_whoever_comes_first_does_not_get_somebody_elses_identifier() {
     assert_eq!(taken, Err("DID_NOT_SELF_CERTIFIED".into()));
     let forged = submit(&town, &own.did(), 0, create(&own), &squatter).await;
     assert_eq!(forged, Err("BAD_SIGNATURE".into()));
-    submit(&town, &own.did(), 0, create(&own), &owner).await.unwrap();
-    // Nor once it is there, by anybody, its owner included.
-    for (genesis, signer) in [(&fake, &squatter), (&own, &owner)] {
-        for sequence in [0, 1] {
-            let again = submit(&town, &own.did(), sequence, create(genesis), signer).await;
-            assert!(again.is_err(), "{again:?}");
-        }
+    let place = submit(&town, &own.did(), 0, create(&own), &owner).await;
+    assert!(place.is_ok(), "{place:?}");
+    // Nor once it is there, by anybody, its owner included. The very same transaction again changes nothing.
+    assert_eq!(submit(&town, &own.did(), 0, create(&own), &owner).await, place);
+    let before = record(&mut town, &own.did()).await;
+    for (genesis, signer, sequence, code) in [
+        (&fake, &squatter, 0, "SEQUENCE_USED"),
+        (&fake, &squatter, 1, "SEQUENCE_AHEAD"),
+        (&own, &owner, 1, "SEQUENCE_AHEAD"),
+        (&own, &squatter, 1, "BAD_SIGNATURE"),
+    ] {
+        let again = submit(&town, &own.did(), sequence, create(genesis), signer).await;
+        assert_eq!(again, Err(code.to_owned()));
     }
+    assert_eq!(record(&mut town, &own.did()).await, before);
     let other = submit(&town, &fake.did(), 0, create(&fake), &squatter).await;
     assert!(other.is_ok(), "everybody has an identifier of their own: {other:?}");
 }
@@ -114,7 +121,8 @@ async fn w9_no_committee_rewrites_an_identifier() {
         next: fresh.public_key().commitment(),
         keys: Vec::new(),
     };
-    let approval = Approval { guardian: control.public_key(), signature: control.sign(&recovery.approval_message()) };
+    let approval =
+        Approval { guardian: control.public_key(), signature: control.sign(&recovery.approval_message()) };
     let request = DidOperation::RequestRecovery(recovery, vec![approval]);
     assert_eq!(say(Operation::Did(request)).await, Err("GUARDIAN_RULE".into()));
     let complete = Operation::Did(DidOperation::CompleteRecovery(victim.clone()));
@@ -210,7 +218,11 @@ async fn w11_an_identifier_whose_keys_were_lost_comes_back() {
     carrier.say(complete()).await.unwrap();
     let root = did_registry::Digest::sha256(b"root");
     let batch = || Operation::Anchor(AnchorOperation::Batch { root, count: 1 });
-    assert_eq!(ledger_code(forgetful.voice.say(batch()).await), "BAD_SIGNATURE", "the lost keys speak no more");
+    assert_eq!(
+        ledger_code(forgetful.voice.say(batch()).await),
+        "BAD_SIGNATURE",
+        "the lost keys speak no more"
+    );
     let sequence = town.ledger.client().next_sequence(&did).await.unwrap();
     submit(&town, &did, sequence, batch(), &fresh).await.unwrap();
     assert_eq!(record(&mut town, &did).await.control, fresh.public_key());

@@ -45,7 +45,8 @@ async fn w1_nothing_that_was_shown_is_good_for_another_challenge_or_verifier() {
     let challenge = town.challenge(&town.rules.entry.id()).await.unwrap();
     let (elsewhere, names) = (town.guangdong.did.to_string(), challenge.policy.claims());
     let carried =
-        sd_jwt::present(&credential, &names, &holder, &elsewhere, &challenge.nonce, town.clock.now()).unwrap();
+        sd_jwt::present(&credential, &names, &holder, &elsewhere, &challenge.nonce, town.clock.now())
+            .unwrap();
     refused(&town.verify(&carried, &challenge.nonce).await.unwrap(), &["freshness WRONG_AUDIENCE"]);
 }
 
@@ -122,7 +123,9 @@ async fn w7_a_good_first_item_carries_no_second_one_in() {
     let mut forged = pass.clone();
     forged["validUntil"] = "2099-01-01T00:00:00Z".into();
     refused(&show(vec![forged.clone()]).await, &["integrity BAD_SIGNATURE"]);
-    for several in [vec![pass.clone(), forged.clone()], vec![forged, pass.clone()], vec![pass.clone(), pass.clone()]] {
+    for several in
+        [vec![pass.clone(), forged.clone()], vec![forged, pass.clone()], vec![pass.clone(), pass.clone()]]
+    {
         refused(&show(several).await, &["integrity MULTIPLE_ENTRIES"]);
     }
     // Two proofs on one pass, of which a verifier might look at the first.
@@ -172,13 +175,15 @@ async fn w12_a_consent_and_a_pass_work_for_their_holder_alone() {
     refused(&town.apply(&other).await.unwrap(), &["holder HOLDER_MISMATCH"]);
     for claims in [vec!["test_result"], vec!["test_result", "sample_date", "full_name"]] {
         let (mut other, challenge) = fresh().await;
-        let mut consent = Consent::to(policy, holder.public_key(), &challenge.nonce, now).for_pass(bearer.public_key());
+        let mut consent =
+            Consent::to(policy, holder.public_key(), &challenge.nonce, now).for_pass(bearer.public_key());
         consent.claims = claims.into_iter().map(str::to_owned).collect();
         other.consent = consent.sign(&holder);
         refused(&town.apply(&other).await.unwrap(), &["holder WRONG_AUDIENCE"]);
     }
     let (mut other, challenge) = fresh().await;
-    let mut consent = Consent::to(policy, holder.public_key(), &challenge.nonce, now).for_pass(bearer.public_key());
+    let mut consent =
+        Consent::to(policy, holder.public_key(), &challenge.nonce, now).for_pass(bearer.public_key());
     consent.policy = town.rules.gate.id();
     other.consent = consent.sign(&holder);
     refused(&town.apply(&other).await.unwrap(), &["holder WRONG_AUDIENCE"]);

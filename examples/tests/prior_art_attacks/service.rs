@@ -29,7 +29,9 @@ fn guarded(document: &Value, town: &Town, credential: &Digest) -> Vec<Guarded> {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, call) in item.as_object().unwrap() {
             let Some(role) = call.pointer("/security/0/operator/0").and_then(Value::as_str) else { continue };
-            let role = [Role::Issue, Role::Verify, Role::Admin, Role::Audit].into_iter().find(|it| it.name() == role);
+            let role = [Role::Issue, Role::Verify, Role::Admin, Role::Audit]
+                .into_iter()
+                .find(|it| it.name() == role);
             let body = match path.as_str() {
                 "/v1/records/import" => {
                     Some(("text/csv", csv(&[row("P9", "negative", 0, town.clock.now())]).into_bytes()))
@@ -37,7 +39,9 @@ fn guarded(document: &Value, town: &Town, credential: &Digest) -> Vec<Guarded> {
                 "/v1/offers" => json(json!({"schema": town.schema.id(), "record_ids": ["P1"]})),
                 "/v1/credentials/batch" => {
                     let holder = key(Suite::P256, 5).public_key();
-                    json(json!({"schema": town.schema.id(), "items": [{"record_id": "P1", "holder": holder}]}))
+                    json(
+                        json!({"schema": town.schema.id(), "items": [{"record_id": "P1", "holder": holder}]}),
+                    )
                 }
                 "/v1/credentials/{id}/status" => json(json!({"status": "revoked", "cause": "because I can"})),
                 "/v1/foreign-certificates/transcode" => {
@@ -47,10 +51,22 @@ fn guarded(document: &Value, town: &Town, credential: &Digest) -> Vec<Guarded> {
                 "/v1/bundle" if method == "post" => Some(("application/octet-stream", vec![0])),
                 _ => None,
             };
-            let query = if path == "/v1/records/import" { format!("?schema={}", town.schema.id()) } else { String::new() };
+            let query = if path == "/v1/records/import" {
+                format!("?schema={}", town.schema.id())
+            } else {
+                String::new()
+            };
             let name = credential.to_string();
-            let path = format!("{}{query}", path.replace("{id}", &name).replace("{pass}", &name).replace("{job}", &name));
-            all.push(Guarded { method: method.to_uppercase().parse().unwrap(), path, role: role.unwrap(), body });
+            let path = format!(
+                "{}{query}",
+                path.replace("{id}", &name).replace("{pass}", &name).replace("{job}", &name)
+            );
+            all.push(Guarded {
+                method: method.to_uppercase().parse().unwrap(),
+                path,
+                role: role.unwrap(),
+                body,
+            });
         }
     }
     all
@@ -79,17 +95,30 @@ async fn w13_without_the_right_operator_nothing_changes() {
     for Guarded { method, path, role, body } in &calls {
         let send = |token: Option<String>| {
             let body = body.as_ref().map(|(kind, bytes)| (*kind, bytes.clone()));
-            async move { office.send(method.clone(), path, token.as_deref(), body).await.unwrap().problem().unwrap() }
+            async move {
+                office.send(method.clone(), path, token.as_deref(), body).await.unwrap().problem().unwrap()
+            }
         };
         let unknown = [None, Some(String::new()), Some("0".repeat(64)), Some("x".repeat(4_000))];
         let altered = office.token(*role).unwrap();
-        let altered = [altered.to_uppercase(), altered[1..].to_owned(), format!("{altered}0"), format!(" {altered}")];
-        for token in unknown.into_iter().chain(altered.into_iter().filter(|it| it != office.token(*role).unwrap()).map(Some)) {
+        let altered =
+            [altered.to_uppercase(), altered[1..].to_owned(), format!("{altered}0"), format!(" {altered}")];
+        for token in unknown
+            .into_iter()
+            .chain(altered.into_iter().filter(|it| it != office.token(*role).unwrap()).map(Some))
+        {
             assert_eq!(send(token).await, (401, "UNAUTHENTICATED".into()), "{method} {path}");
         }
-        for other in [Role::Issue, Role::Verify, Role::Admin, Role::Audit].into_iter().filter(|other| other != role) {
+        for other in
+            [Role::Issue, Role::Verify, Role::Admin, Role::Audit].into_iter().filter(|other| other != role)
+        {
             let token = office.token(other).unwrap().to_owned();
-            assert_eq!(send(Some(token)).await, (403, "ROLE_MISSING".into()), "{method} {path} as {}", other.name());
+            assert_eq!(
+                send(Some(token)).await,
+                (403, "ROLE_MISSING".into()),
+                "{method} {path} as {}",
+                other.name()
+            );
         }
         // Another agency's operator is nobody here.
         let foreign = town.macau.token(*role).unwrap().to_owned();
@@ -118,13 +147,16 @@ async fn w13_what_is_open_to_all_is_listed_here() {
         }
     }
     let posts: Vec<&str> = open.iter().map(String::as_str).filter(|call| call.starts_with("post")).collect();
-    assert_eq!(posts, [
-        "post /v1/challenges",
-        "post /v1/claims",
-        "post /v1/foreign-certificates/verify",
-        "post /v1/passes",
-        "post /v1/presentations/verify",
-    ]);
+    assert_eq!(
+        posts,
+        [
+            "post /v1/challenges",
+            "post /v1/claims",
+            "post /v1/foreign-certificates/verify",
+            "post /v1/passes",
+            "post /v1/presentations/verify",
+        ]
+    );
 }
 
 /// No call takes a private key, whatever it is called.
@@ -145,13 +177,23 @@ async fn w13_no_call_accepts_a_private_key() {
         (None, "/v1/claims", serde_json::to_value(&claim).unwrap()),
         (None, "/v1/passes", serde_json::to_value(&apply).unwrap()),
         (None, "/v1/challenges", json!({"policy": town.rules.entry.id()})),
-        (None, "/v1/presentations/verify", json!({"presentation": apply.presentation, "nonce": challenge.nonce})),
+        (
+            None,
+            "/v1/presentations/verify",
+            json!({"presentation": apply.presentation, "nonce": challenge.nonce}),
+        ),
         (None, "/v1/foreign-certificates/verify", json!({"qr": "HC1:"})),
         (Some(Role::Issue), "/v1/offers", json!({"schema": town.schema.id(), "record_ids": ["P1"]})),
-        (Some(Role::Issue), "/v1/credentials/batch",
-            json!({"schema": town.schema.id(), "items": [{"record_id": "P1", "holder": holder.public_key()}]})),
-        (Some(Role::Verify), "/v1/foreign-certificates/transcode",
-            json!({"qr": "HC1:", "policy": town.rules.foreign.id(), "holder": bearer})),
+        (
+            Some(Role::Issue),
+            "/v1/credentials/batch",
+            json!({"schema": town.schema.id(), "items": [{"record_id": "P1", "holder": holder.public_key()}]}),
+        ),
+        (
+            Some(Role::Verify),
+            "/v1/foreign-certificates/transcode",
+            json!({"qr": "HC1:", "policy": town.rules.foreign.id(), "holder": bearer}),
+        ),
     ] {
         let places: Vec<String> = std::iter::once(String::new())
             .chain(["/holder", "/consent", "/consent/consent", "/items/0"].map(str::to_owned))
@@ -191,7 +233,8 @@ async fn w13_no_answer_and_no_vault_holds_a_private_key() {
             }
         }
     }
-    let mut secrets = vec![("holder", *holder.to_secret().expose()), ("bearer", *bearer.to_secret().expose())];
+    let mut secrets =
+        vec![("holder", *holder.to_secret().expose()), ("bearer", *bearer.to_secret().expose())];
     for office in [&town.guangdong, &town.macau] {
         let keys = office.config().unwrap().keys().unwrap();
         let own = [&keys.control, &keys.next, &keys.assertion_ed25519, &keys.assertion_p256];

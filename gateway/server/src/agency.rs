@@ -21,7 +21,7 @@ use credential::facts::AgeLimits;
 use credential::sd_jwt::SdJwtError;
 use credential::status::{Status, StatusError};
 use credential::transcoding::Transcoding;
-use credential::{Finding, dcc};
+use credential::{Finding, dcc, jws};
 use did_registry::{Did, Digest, Moment, Schema, SchemaError, SigningKey};
 use ledger_chain::Genesis;
 use ledger_chain::bundle::TrustBundle;
@@ -47,7 +47,7 @@ use anchors::Anchors;
 use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
-use rows::{ISSUED, TRANSCODINGS};
+use rows::{ISSUED, TEXTS, TRANSCODINGS};
 use statuses::Statuses;
 use trust::{Own, Trust};
 
@@ -193,7 +193,7 @@ impl Agency {
             format!("{}/status/1", config.public_url),
             clock.clone(),
         )?;
-        let anchors = Anchors::new(vault.clone(), writer, did.clone(), config.anchor.max_delay());
+        let anchors = Anchors::new(vault.clone(), writer, did.clone(), config.anchor);
         let agency = Arc::new(Self {
             audience: did.to_string(),
             did,
@@ -319,10 +319,36 @@ impl Agency {
     ///
     /// # Errors
     /// [`AgencyError::Missing`], [`AgencyError::Status`], or the ledger's.
-    pub async fn set_status(&self, id: &Digest, status: Status) -> Result<u64, AgencyError> {
+    pub async fn set_status(&self, id: &Digest, status: Status, cause: &str) -> Result<u64, AgencyError> {
         let row = tokio::task::block_in_place(|| self.vault.get(ISSUED, &RowId::from(*id)))?;
         let row = row.ok_or(AgencyError::Missing("credential"))?;
-        self.statuses.set(row.status_index, status).await
+        let epoch = self.statuses.set(row.status_index, status).await?;
+        let signed = self.sign_cause(id, status, cause, epoch);
+        tokio::task::block_in_place(|| {
+            let cause = cause_row(&self.vault, id);
+            self.vault.write(|change| change.put(TEXTS, &cause, &signed))
+        })?;
+        Ok(epoch)
+    }
+
+    /// Why the status of a credential is what it is: a token (`status-cause+jwt`) that the agency signed. Only
+    /// who knows the credential's identifier, 256 random bits, can ask.
+    ///
+    /// # Errors
+    /// [`AgencyError::Missing`] if its status was never changed.
+    pub fn cause(&self, id: &Digest) -> Result<String, AgencyError> {
+        self.vault.get(TEXTS, &cause_row(&self.vault, id))?.ok_or(AgencyError::Missing("change of status"))
+    }
+
+    fn sign_cause(&self, id: &Digest, status: Status, cause: &str, epoch: u64) -> String {
+        let mut header = serde_json::Map::new();
+        header.insert("typ".into(), "status-cause+jwt".into());
+        header.insert("kid".into(), self.keys.ed25519.0.as_str().into());
+        let payload = serde_json::json!({
+            "iss": self.did, "sub": format!("urn:causeway:credential:{id}"), "iat": self.clock.now().seconds(),
+            "status": u8::from(status), "epoch": epoch, "cause": cause,
+        });
+        jws::sign(header, payload.to_string().as_bytes(), &self.keys.ed25519.1)
     }
 
     /// The anchor receipt of a credential or pass; none while it waits, which is asked for up to `patience`.
@@ -396,6 +422,10 @@ impl Agency {
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
+}
+
+fn cause_row(vault: &Vault, credential: &Digest) -> RowId {
+    vault.index(Column::Settings, &[b"status cause", credential.as_bytes()])
 }
 
 fn head_row(vault: &Vault) -> RowId {

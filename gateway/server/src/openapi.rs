@@ -35,7 +35,7 @@ const fn post(path: &'static str, role: Option<Role>, status: &'static str, summ
 }
 
 /// Every address.
-pub(crate) const CALLS: [Call; 22] = [
+pub(crate) const CALLS: [Call; 23] = [
     get("/v1/agency", None, "Who this agency is: identifier, network, ledger, policies"),
     Call {
         answer: ("200", "application/octet-stream"),
@@ -71,6 +71,10 @@ pub(crate) const CALLS: [Call; 22] = [
         "200",
         "Revoke, suspend or reinstate, with a cause",
     ),
+    Call {
+        answer: ("200", "application/jwt"),
+        ..get("/v1/credentials/{id}/status", None, "Why the status was changed, signed by the agency")
+    },
     get("/v1/receipts/{id}", None, "The anchor receipt of a credential; ?wait=seconds"),
     post("/v1/challenges", None, "201", "A challenge for one presentation under a policy"),
     post("/v1/passes", None, "200", "Apply for a pass; the verdict says part by part why not"),

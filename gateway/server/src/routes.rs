@@ -77,7 +77,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .route("/v1/offers", post(credentials::offer))
         .route("/v1/claims", post(credentials::claim))
         .route("/v1/credentials/batch", post(credentials::batch))
-        .route("/v1/credentials/{id}/status", post(credentials::set_status))
+        .route("/v1/credentials/{id}/status", post(credentials::set_status).get(credentials::cause))
         .route("/v1/receipts/{id}", get(credentials::receipt))
         .route("/v1/challenges", post(passes::challenge))
         .route("/v1/passes", post(passes::apply))

@@ -1,6 +1,6 @@
 //! How many transactions a second the solo engine commits on this machine, and where the time goes.
 //!
-//! `cargo run --release -p ledger-node --example throughput -- [transactions] [actors] [DIDs] [directory]`
+//! `cargo run --release -p ledger-node --example throughput -- [transactions] [actors] [DIDs] [block] [directory]`
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,9 +12,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default: usize| arguments.next().map_or(Ok(default), |text| text.parse());
     let (transactions, actors, dids) = (number(500_000)?, number(100)?, number(1_000_000)?);
+    let block = number(20_000)?;
     let home = arguments.next().unwrap_or_else(|| std::env::temp_dir().display().to_string());
     let directory = Path::new(&home).join(format!("causeway-throughput-{}", std::process::id()));
-    let load = Load { transactions, actors, group: 1000, window: 32 };
+    let load = Load { transactions, actors, group: 1000, window: 32, block };
     let mut out = std::io::stdout();
 
     let run = solo_throughput(&directory.join("throughput"), load, &mut rand::rngs::OsRng).await?;

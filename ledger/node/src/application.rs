@@ -13,6 +13,8 @@
 //! Trust is in the types: only [`Application::propose`] and [`Application::validate`] make an [`Executed`],
 //! and only an [`Executed`] can be committed.
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -330,7 +332,7 @@ impl Application {
         let verify = |chunk: Vec<(usize, (SignedTransaction, PublicKey))>| {
             let (places, pairs): (Vec<_>, Vec<_>) = chunk.into_iter().unzip();
             let ids: Vec<Digest> = pairs.iter().map(|(signed, _)| signed.id()).collect();
-            let outcomes = VerifiedTransaction::verify_all(&self.ledger, pairs, &mut rand::thread_rng());
+            let outcomes = VerifiedTransaction::verify_all(&self.ledger, pairs, &mut StdRng::from_entropy());
             let rows = places.into_iter().zip(ids).zip(outcomes);
             rows.map(|((position, id), outcome)| (position, id, outcome)).collect::<Vec<_>>()
         };

@@ -32,6 +32,8 @@ pub struct Load {
     pub group: usize,
     /// Groups on their way at a time.
     pub window: usize,
+    /// Transactions in a block at the most.
+    pub block: usize,
 }
 
 /// What came of it.
@@ -97,7 +99,7 @@ pub async fn solo_throughput<R: RngCore + CryptoRng>(
     load: Load,
     rng: &mut R,
 ) -> Result<Throughput, NodeError> {
-    let (node, prepared) = start(directory, load.actors, rng).await?;
+    let (node, prepared) = start(directory, load.actors, Some(load.block), rng).await?;
     let ledger = node.ledger().clone();
     let transactions = prepared.anchors(ledger.id(), load.transactions, 0);
     let transaction_bytes = transactions.first().map_or(0, |signed| signed.to_bytes().len());
@@ -139,7 +141,7 @@ pub async fn solo_latencies<R: RngCore + CryptoRng>(
     count: usize,
     rng: &mut R,
 ) -> Result<Vec<Duration>, NodeError> {
-    let (node, prepared) = start(directory, 1, rng).await?;
+    let (node, prepared) = start(directory, 1, None, rng).await?;
     let ledger = node.ledger().clone();
     let mut times = Vec::with_capacity(count);
     for signed in prepared.anchors(ledger.id(), count, 0) {
@@ -175,7 +177,7 @@ pub async fn resolve<R: RngCore + CryptoRng>(
     samples: usize,
     rng: &mut R,
 ) -> Result<Resolution, NodeError> {
-    let (node, prepared) = start(directory, 1, rng).await?;
+    let (node, prepared) = start(directory, 1, None, rng).await?;
     let ledger = node.ledger().clone();
     let network = prepared.dids.first().map_or(NetworkId::new("bench"), |genesis| Ok(genesis.network.clone()))?;
     let seed = rng.next_u64();
@@ -222,6 +224,7 @@ pub async fn resolve<R: RngCore + CryptoRng>(
 async fn start<R: RngCore + CryptoRng>(
     directory: &Path,
     actors: usize,
+    block: Option<usize>,
     rng: &mut R,
 ) -> Result<(crate::RunningNode, Prepared), NodeError> {
     let network = NetworkId::new("bench")?;
@@ -234,7 +237,8 @@ async fn start<R: RngCore + CryptoRng>(
         dids: prepared.dids.clone(),
         committee: Committee::new(1, member)?,
     };
-    let (config, _) = create(directory, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), new, rng)?;
+    let (mut config, _) = create(directory, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), new, rng)?;
+    config.block.transactions = block.unwrap_or(config.block.transactions);
     Ok((Node::start(config).await?, prepared))
 }
 

@@ -78,7 +78,8 @@ pub struct MempoolLimits {
 pub struct HttpLimits {
     /// Bytes of a request's body; beyond, `TOO_LARGE`.
     pub body_bytes: usize,
-    /// Seconds a request may take, waiting for commit included; then `TIMEOUT`.
+    /// Seconds a request may take, waiting for commit included; then `TIMEOUT`. A reader of events that stands
+    /// still for as long is dropped, and may resume.
     pub request_seconds: u64,
     /// Connections at a time; further ones wait in the system's queue.
     pub connections: usize,

@@ -5,6 +5,8 @@
 //! a single one. A transaction that is on the ledger already is answered from the index, whatever key its
 //! actor has by now: resending is always safe.
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use std::collections::HashMap;
 use std::sync::Weak;
 use std::time::Duration;
@@ -231,7 +233,7 @@ fn verify_chunk(ledger: &Digest, chunk: Vec<ToVerify>) -> Vec<Checked> {
         places.push((slot, next, bytes));
         pairs.push((signed, signer));
     }
-    let outcomes = VerifiedTransaction::verify_all(ledger, pairs, &mut rand::thread_rng());
+    let outcomes = VerifiedTransaction::verify_all(ledger, pairs, &mut StdRng::from_entropy());
     let rows = places.into_iter().zip(outcomes);
     rows.map(|((slot, next, bytes), outcome)| (slot, outcome.map(|verified| Admission { verified, bytes, next })))
         .collect()

@@ -184,13 +184,15 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn status(&self, id: &Digest) -> Result<Status, StoreError> {
+        // The mempool lets go of a transaction only when it is in the store, or its refusal is remembered. So it
+        // is asked first: asked last, it could let go between two looks, and nobody would know of it.
+        if self.mempool.contains(id) {
+            return Ok(Status::Pending);
+        }
         if let Some(place) = self.store.transaction(id)? {
             return Ok(place.into());
         }
-        // A refusal is remembered before the mempool lets go, so one of the two answers.
-        Ok(self.outcomes.recall(id).unwrap_or_else(|| {
-            if self.mempool.contains(id) { Status::Pending } else { Status::Unknown }
-        }))
+        Ok(self.outcomes.recall(id).unwrap_or(Status::Unknown))
     }
 
     /// Waits until a transaction that was taken in is committed or refused.

@@ -58,10 +58,16 @@ async fn run(directory: &str) -> Result<(), NodeError> {
     let config = Config::read(&PathBuf::from(directory).join("ledger.toml"))?;
     let node = Node::start(config).await?;
     say(&mut std::io::stdout(), &format!("listening on {}", node.url()));
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without signals it runs until it is killed.
-        std::future::pending::<()>().await;
-    }
+    asked_to_stop().await.map_err(|error| NodeError::Halted(format!("no signals: {error}")))?;
     node.shutdown().await;
     Ok(())
+}
+
+/// Ends with Ctrl-C or a request to terminate.
+async fn asked_to_stop() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
 }

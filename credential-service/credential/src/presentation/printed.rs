@@ -38,18 +38,22 @@ pub fn verify_printed(text: &str, facts: &Facts, now: Timestamp, limits: AgeLimi
     let verdict = &mut decision.verdict;
     verdict.integrity = Part::Good;
     verdict.validity = Part::from(credential.check_validity(now, LEEWAY).map_err(Finding::from));
-    verdict.issuer = Part::from(facts.recognised(&source.issuer, &source.credential_type, source.issued, now));
+    verdict.issuer =
+        Part::from(facts.recognised(&source.issuer, &source.credential_type, source.issued, now));
     verdict.status = status(&mut source, facts, now);
     match facts.schemas.get(&schema) {
         // The type is what its issuer is recognised for, so a schema of another type lends nothing (W5).
         Some(schema) if schema.credential_type != source.credential_type => {
-            verdict.rule = Part::Bad(Finding::new(Reason::WrongKind, "the schema is of another credential type"));
+            verdict.rule =
+                Part::Bad(Finding::new(Reason::WrongKind, "the schema is of another credential type"));
         }
         Some(schema) => match schema.check_full(&credential.claims()) {
             Ok(claims) => decision.claims = Some(claims),
             Err(error) => verdict.integrity = Part::Bad(Finding::new(Reason::Schema, error.to_string())),
         },
-        None => verdict.rule = Part::Open(Finding::new(Reason::RuleOpen, "the schema is not in the trust bundle")),
+        None => {
+            verdict.rule = Part::Open(Finding::new(Reason::RuleOpen, "the schema is not in the trust bundle"))
+        }
     }
     match facts.ages(now, limits) {
         Ok(ages) => decision.ages = Some(ages),
@@ -60,11 +64,14 @@ pub fn verify_printed(text: &str, facts: &Facts, now: Timestamp, limits: AgeLimi
 }
 
 fn read(text: &str) -> Result<Value, Finding> {
-    let encoded = text
-        .strip_prefix(PREFIX)
-        .ok_or_else(|| Finding::new(Reason::WrongKind, format!("a printed credential begins with {PREFIX}")))?;
+    let encoded = text.strip_prefix(PREFIX).ok_or_else(|| {
+        Finding::new(Reason::WrongKind, format!("a printed credential begins with {PREFIX}"))
+    })?;
     if text.len() > LIMIT {
-        return Err(Finding::new(Reason::BadEncoding, format!("a printed credential has at most {LIMIT} characters")));
+        return Err(Finding::new(
+            Reason::BadEncoding,
+            format!("a printed credential has at most {LIMIT} characters"),
+        ));
     }
     let bytes = zlib::inflate(&base45::decode(encoded)?)?;
     json::parse(&bytes, json::Limits::of(zlib::LIMIT))

@@ -10,8 +10,8 @@ mod statuses;
 use std::collections::BTreeMap;
 
 use did_registry::{
-    ClaimKind, ClaimSpec, DidOperation, DidRecord, DocumentKey, Genesis, Moment, NetworkId, Recognition, Retirement,
-    Rotation, SigningKey, Suite,
+    ClaimKind, ClaimSpec, DidOperation, DidRecord, DocumentKey, Genesis, Moment, NetworkId, Recognition,
+    Retirement, Rotation, SigningKey, Suite,
 };
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
@@ -184,10 +184,14 @@ impl World {
         let (agency, verifier) = (Agency::new(&mut rng), Agency::new(&mut rng));
         let test = test_schema();
         let pass = pass_schema(&kind("HealthPass"));
-        let entry = policy(verifier.did(), &test, &[
-            ("result", Test::Equals(Operand::Text("negative".into()))),
-            ("sample_date", Test::AtLeast(Operand::DaysFromToday(-7))),
-        ]);
+        let entry = policy(
+            verifier.did(),
+            &test,
+            &[
+                ("result", Test::Equals(Operand::Text("negative".into()))),
+                ("sample_date", Test::AtLeast(Operand::DaysFromToday(-7))),
+            ],
+        );
         let gate = policy(verifier.did(), &pass, &[("colour", Test::Equals(Operand::Text("green".into())))]);
         let mut world = Self {
             facts: Facts {
@@ -213,7 +217,8 @@ impl World {
 
     fn recognise(&mut self, name: &str, from: Timestamp, until: Timestamp) {
         let (issuer, decided) = (self.agency.did().clone(), Moment { height: 2, time: from });
-        let recognition = Recognition { issuer: issuer.clone(), credential_type: kind(name), from, until, decided };
+        let recognition =
+            Recognition { issuer: issuer.clone(), credential_type: kind(name), from, until, decided };
         self.facts.recognitions.insert((kind(name), issuer), recognition);
     }
 
@@ -250,7 +255,9 @@ impl World {
             Pass => ("HealthPass", pass_schema(&kind("HealthPass"))),
         };
         let claims = match format {
-            SdJwtVc | Printed => json!({"result": "negative", "sample_date": "2021-05-31", "full_name": "陳 Maria"}),
+            SdJwtVc | Printed => {
+                json!({"result": "negative", "sample_date": "2021-05-31", "full_name": "陳 Maria"})
+            }
             Pass => json!({
                 "colour": "green", "source": Digest::sha256(b"s"), "policy": Digest::sha256(b"p"),
                 "trust_epoch": "ledger:39", "status_epoch": 3, "verdict": "accept", "decided": noon().to_string(),
@@ -340,7 +347,8 @@ fn test_schema() -> Schema {
 }
 
 fn policy(verifier: &Did, schema: &Schema, tests: &[(&str, Test)]) -> Policy {
-    let predicates = tests.iter().map(|(claim, test)| Predicate { claim: (*claim).into(), test: test.clone() });
+    let predicates =
+        tests.iter().map(|(claim, test)| Predicate { claim: (*claim).into(), test: test.clone() });
     let policy = Policy {
         verifier: verifier.clone(),
         name: "entry".into(),

@@ -23,7 +23,7 @@ const COMMITMENTS: &str = "ledger.anchor.commitments_per_s";
 /// Runs whose median counts.
 const RUNS: usize = 3;
 /// Operations of one run: enough that the first and the last block do not show.
-const LOAD: Load = Load { transactions: 300_000, actors: 100, group: 1_000, window: 32 };
+const LOAD: Load = Load { transactions: 300_000, actors: 100, group: 1_000, window: 32, block: 20_000 };
 /// Commits timed one by one.
 const COMMITS: usize = 300;
 /// Commitments in a batch, as many as a gateway gathers at most.

@@ -1,5 +1,11 @@
 //! The commands from an empty directory to an audited pass: one ledger and two agencies as real processes,
 //! everything else typed as people type it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 mod town;
 

@@ -20,10 +20,8 @@ use tokio::sync::{Notify, watch};
 use super::AgencyError;
 use super::ledger::LedgerWriter;
 use super::rows::{CommitmentKind, PENDING, PendingRow};
+use crate::config::Anchoring;
 use crate::vault::{self, Column, RowId, Vault, VaultError};
-
-/// Digests in one batch.
-const BATCH: usize = 65_536;
 
 /// The queue and its worker's state.
 pub(crate) struct Anchors {
@@ -32,6 +30,8 @@ pub(crate) struct Anchors {
     actor: Did,
     /// How long a digest waits for company.
     delay: Duration,
+    /// Digests in one batch.
+    most: usize,
     waiting: Mutex<BTreeMap<CommitmentKind, Vec<Digest>>>,
     more: Notify,
     /// Batches anchored since start, so that those who wait look again.
@@ -50,17 +50,13 @@ pub(crate) fn row_id(vault: &Vault, digest: &Digest) -> RowId {
 
 impl Anchors {
     /// An empty queue; [`Anchors::recover`] fills it with what an earlier run left.
-    pub(crate) fn new(
-        vault: Arc<Vault>,
-        writer: Arc<LedgerWriter>,
-        actor: Did,
-        delay: Duration,
-    ) -> Self {
+    pub(crate) fn new(vault: Arc<Vault>, writer: Arc<LedgerWriter>, actor: Did, how: Anchoring) -> Self {
         Self {
             vault,
             writer,
             actor,
-            delay,
+            delay: how.max_delay(),
+            most: how.max_size,
             waiting: Mutex::default(),
             more: Notify::new(),
             done: watch::channel(0).0,
@@ -150,7 +146,7 @@ impl Anchors {
     fn take(&self, kind: CommitmentKind) -> Option<Vec<Digest>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let all = waiting.get_mut(&kind).filter(|all| !all.is_empty())?;
-        let rest = all.split_off(all.len().min(BATCH));
+        let rest = all.split_off(all.len().min(self.most));
         Some(std::mem::replace(all, rest))
     }
 

@@ -152,7 +152,8 @@ async fn complete(
         // Its issuer lost the key that signed it: that is one issuer's trouble, and no reason to stand still.
         tracing::info!(%uri, "a status list counts no more");
         let alone = |token: &String| TrustBundle { statuses: vec![token.clone()], ..bundle.clone() };
-        let kept = bundle.statuses.iter().filter(|token| alone(token).verify(trusted).is_ok()).cloned().collect();
+        let kept =
+            bundle.statuses.iter().filter(|token| alone(token).verify(trusted).is_ok()).cloned().collect();
         bundle.statuses = kept;
     }
     let (head, facts) = bundle.verify(trusted)?;
@@ -164,10 +165,13 @@ async fn complete(
 fn lists(bundle: &TrustBundle) -> Result<Vec<(Did, StatusHead)>, BundleError> {
     let (mut issuers, mut heads) = (BTreeSet::new(), Vec::new());
     for proof in &bundle.records {
-        let record = proof.verify(&bundle.head.head.state).map_err(|error| BundleError::Light(error.into()))?;
+        let record =
+            proof.verify(&bundle.head.head.state).map_err(|error| BundleError::Light(error.into()))?;
         match (&proof.key, record) {
             (StateKey::Issuer(_, did), Some(_)) => drop(issuers.insert(did.clone())),
-            (StateKey::Status(did, _), Some(Record::Status(record))) => heads.push((did.clone(), record.head)),
+            (StateKey::Status(did, _), Some(Record::Status(record))) => {
+                heads.push((did.clone(), record.head))
+            }
             _ => {}
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use credential::exchange::{ClaimRequest, Issued};
 use credential::status::Status;
@@ -121,13 +122,19 @@ pub(super) async fn set_status(
         Wanted::Suspended => (Status::Suspended, "credential.suspend"),
         Wanted::Revoked => (Status::Invalid, "credential.revoke"),
     };
-    let epoch = app.agency.set_status(&id, status).await?;
+    let epoch = app.agency.set_status(&id, status, request.cause.trim()).await?;
     let agency = app.agency.clone();
     run(move || {
         agency.note(operator.name(), operation, vec![Subject::Digest(id), Subject::Number(epoch)], "done")
     })
     .await?;
     Ok(Json(json!({"epoch": epoch})).into_response())
+}
+
+/// Why a credential's status is what it is, signed by the agency: no red without a cause its holder can read.
+pub(super) async fn cause(State(app): State<App>, Path(id): Path<Digest>) -> Result<Response, Problem> {
+    let signed = run(move || app.agency.cause(&id)).await?;
+    Ok(([(CONTENT_TYPE, "application/jwt")], signed).into_response())
 }
 
 #[derive(Deserialize)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use did_registry::canonical::encode;
 use did_registry::merkle::{self, Nodes};
 use did_registry::{
-    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, Moment, NetworkId, PublicKey,
-    SigningKey, Suite, Timestamp,
+    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, Moment, NetworkId, PublicKey, SigningKey,
+    Suite, Timestamp,
 };
 use ledger_chain::history::{ConsistencyProof, TransactionProof, log_root};
 use ledger_chain::tree::{RecordProof, SHARDS, ShardRoots, TreeReader, prove, split, update_shard};

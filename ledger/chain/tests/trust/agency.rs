@@ -6,13 +6,15 @@ use credential::anchor::{Batch, LeafKind, credential_digest};
 use credential::status::{self, Status, StatusClaims, StatusList, anchored_digest};
 use credential::{Operand, Policy, Predicate, Test};
 use did_registry::{
-    ClaimKind, ClaimSpec, CredentialType, Did, DidOperation, Digest, DocumentKey, Genesis as DidGenesis, Motion,
-    Purposes, Retirement, Rotation, Schema, SigningKey, Suite, Vote,
+    ClaimKind, ClaimSpec, CredentialType, Did, DidOperation, Digest, DocumentKey, Genesis as DidGenesis,
+    Motion, Purposes, Retirement, Rotation, Schema, SigningKey, Suite, Vote,
 };
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::AnchorReceipt;
-use ledger_chain::{AnchorOperation, Operation, ReceiptBatch, ReceiptKind, StateKey, StatusHead, Transaction};
+use ledger_chain::{
+    AnchorOperation, Operation, ReceiptBatch, ReceiptKind, StateKey, StatusHead, Transaction,
+};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 
@@ -40,7 +42,8 @@ fn document_key(agency: u8, index: u8) -> DocumentKey {
 }
 
 fn birth(agency: u8) -> DidGenesis {
-    let genesis = DidGenesis::new(network(), key(agency, 0).public_key(), key(agency, 1).public_key().commitment());
+    let genesis =
+        DidGenesis::new(network(), key(agency, 0).public_key(), key(agency, 1).public_key().commitment());
     DidGenesis { keys: vec![document_key(agency, 0)], ..genesis }
 }
 
@@ -132,7 +135,12 @@ impl Agency {
     }
 
     /// Anchors a batch over `digests`, and gives a receipt of each under the head right after.
-    pub(crate) fn anchor(&mut self, chain: &mut Chain, kind: LeafKind, digests: &[Digest]) -> Vec<AnchorReceipt> {
+    pub(crate) fn anchor(
+        &mut self,
+        chain: &mut Chain,
+        kind: LeafKind,
+        digests: &[Digest],
+    ) -> Vec<AnchorReceipt> {
         let batch = Batch::new(kind, digests, &mut ChaCha20Rng::seed_from_u64(chain.height()));
         let (root, count) = (batch.root(), digests.len() as u32);
         let (operation, key) = match kind {

@@ -49,7 +49,9 @@ fn refused(outcome: Result<Anchored, Finding>, rule: &str) {
 #[test]
 fn a_receipt_shows_what_was_anchored_by_whom_and_when() {
     let anchors = anchors(Chain::new(1));
-    for (kind, receipts) in [(LeafKind::Credential, &anchors.credentials), (LeafKind::Receipt, &anchors.consents)] {
+    for (kind, receipts) in
+        [(LeafKind::Credential, &anchors.credentials), (LeafKind::Receipt, &anchors.consents)]
+    {
         for (receipt, digest) in receipts.iter().zip(digests(5)) {
             let read = AnchorReceipt::from_bytes(&receipt.to_bytes()).unwrap();
             // By a head of any age: what was anchored stays anchored.
@@ -82,13 +84,13 @@ fn a_batch_of_another_root_issuer_or_size_is_refused() {
     // Another's opening in the same batch opens another's credential.
     refused(anchors.changed(|receipt| receipt.opening = other.opening.clone()), "not in the anchored batch");
     refused(anchors.changed(|receipt| receipt.opening.index = 1), "not in the anchored batch");
-    refused(anchors.changed(|receipt| receipt.opening.salt = other.opening.salt), "not in the anchored batch");
-    // A batch that nobody anchored.
-    let made_up = credential::anchor::Batch::new(
-        LeafKind::Credential,
-        &digests(1),
-        &mut ChaCha20Rng::seed_from_u64(1),
+    refused(
+        anchors.changed(|receipt| receipt.opening.salt = other.opening.salt),
+        "not in the anchored batch",
     );
+    // A batch that nobody anchored.
+    let made_up =
+        credential::anchor::Batch::new(LeafKind::Credential, &digests(1), &mut ChaCha20Rng::seed_from_u64(1));
     refused(anchors.changed(|receipt| receipt.opening = made_up.opening(0).unwrap()), "another batch");
     // Somebody else's name on it.
     let stranger = anchors.world.stranger.did.clone();
@@ -134,8 +136,9 @@ fn a_receipt_of_another_ledger_or_without_its_validators_is_refused() {
     let (here, there) = (anchors(Chain::new(1)), anchors(Chain::new(2)));
     let foreign = there.credentials[0].verify(&here.newest(), LeafKind::Credential, &credential_digest(&[0]));
     refused(foreign, "another ledger");
-    let certified =
-        |owners: std::ops::Range<u8>| here.changed(|receipt| receipt.head = certify(receipt.head.head.clone(), owners));
+    let certified = |owners: std::ops::Range<u8>| {
+        here.changed(|receipt| receipt.head = certify(receipt.head.head.clone(), owners))
+    };
     certified(101..104).unwrap();
     refused(certified(100..102), "more than two thirds");
     refused(certified(100..100), "more than two thirds");

@@ -1,5 +1,7 @@
 //! What may be in a block: one's own and everybody else's.
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use did_registry::{DidOperation, Signature};
 use ledger_chain::light::TrustedHead;
 use ledger_chain::Operation;
@@ -52,7 +54,7 @@ impl Node {
             agency.map_or_else(|| Agency::new(1).control.public_key(), |agency| agency.control.public_key())
         };
         let pairs = signed.into_iter().map(|signed| (signed.clone(), key(&signed))).collect();
-        let outcomes = VerifiedTransaction::verify_all(self.ledger(), pairs, &mut rand::thread_rng());
+        let outcomes = VerifiedTransaction::verify_all(self.ledger(), pairs, &mut StdRng::from_entropy());
         outcomes.into_iter().map(|outcome| Arc::new(outcome.unwrap())).collect()
     }
 
@@ -201,7 +203,7 @@ fn a_key_change_is_its_actors_last_transaction_in_a_block() {
     node.commit(executed);
     let state = {
         let pairs = vec![(new_key.clone(), agency.next.public_key())];
-        let verified = VerifiedTransaction::verify_all(node.ledger(), pairs, &mut rand::thread_rng());
+        let verified = VerifiedTransaction::verify_all(node.ledger(), pairs, &mut StdRng::from_entropy());
         let candidates = verified.into_iter().map(|outcome| Arc::new(outcome.unwrap())).collect();
         let (executed, _) = node.application.propose(candidates, time(START + 10)).unwrap();
         executed.head().state

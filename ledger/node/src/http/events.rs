@@ -27,8 +27,6 @@ use crate::ledger::{Ledger, QueryError};
 
 /// Events read ahead for one stream.
 const AHEAD: usize = 64;
-/// How long a reader may stand still.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a comment shows that a quiet stream is alive.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -93,6 +91,8 @@ async fn follow(api: Api, mut cursor: Cursor, events: mpsc::Sender<Event>, _room
     let _open = Open::new(api.ledger.clone());
     let mut heights = api.ledger.heights();
     let mut stopping = api.stopping.clone();
+    // A reader may stand still for as long as a request may take.
+    let patience = Duration::from_secs(api.limits.request_seconds);
     loop {
         let tip = *heights.borrow_and_update();
         while cursor.height <= tip {
@@ -109,7 +109,7 @@ async fn follow(api: Api, mut cursor: Cursor, events: mpsc::Sender<Event>, _room
                 Err(_) => return,
             };
             for position in cursor.next..=block.transactions.len() as u64 {
-                if events.send_timeout(event(&block, position), PATIENCE).await.is_err() {
+                if events.send_timeout(event(&block, position), patience).await.is_err() {
                     return;
                 }
             }

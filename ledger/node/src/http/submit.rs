@@ -12,6 +12,7 @@ use did_registry::Digest;
 use ledger_chain::SignedTransaction;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::problem::{Problem, status_of};
 use super::{Api, Reply, base64url, blocking};
@@ -74,7 +75,7 @@ pub(super) async fn one(
     let (id, verdict) = api.ledger.try_submit(vec![signed]).await.pop().ok_or_else(|| Problem::halted("at once"))?;
     let mut status = verdict.map_err(|rejection| Problem::from(rejection).of(id))?;
     if query.wait.is_some() {
-        status = settle(&api, id, status).await;
+        status = settle(&api, id, status, deadline(&api)).await;
     }
     if let Status::Refused { code, rule } = status {
         return Err(Problem::new(status_of(&code), code, rule).of(id));
@@ -104,9 +105,10 @@ pub(super) async fn many(
         })
         .collect();
     if query.wait.is_some() {
+        let deadline = deadline(&api);
         for result in &mut results {
             if let (Some(id), Status::Pending) = (result.id, &result.status) {
-                result.status = settle(&api, id, Status::Pending).await;
+                result.status = settle(&api, id, Status::Pending, deadline).await;
             }
         }
     }
@@ -143,13 +145,17 @@ fn split(body: &[u8]) -> Result<(Vec<Undecoded>, Vec<SignedTransaction>), Proble
     Ok((entries, good))
 }
 
-/// Waits for a pending transaction's outcome, at most until just before the request would time out.
-async fn settle(api: &Api, id: Digest, status: Status) -> Status {
+/// A little before the request itself would time out.
+fn deadline(api: &Api) -> Instant {
+    Instant::now() + Duration::from_secs(api.limits.request_seconds).mul_f32(0.9)
+}
+
+/// Waits for a pending transaction's outcome, at most until `deadline`.
+async fn settle(api: &Api, id: Digest, status: Status, deadline: Instant) -> Status {
     if status != Status::Pending {
         return status;
     }
-    let limit = Duration::from_secs(api.limits.request_seconds).mul_f32(0.9);
-    match tokio::time::timeout(limit, api.ledger.settled(id)).await {
+    match tokio::time::timeout_at(deadline, api.ledger.settled(id)).await {
         Ok(Ok(settled)) => settled,
         Ok(Err(rejection)) => Status::Refused { code: rejection.code().into(), rule: rejection.to_string() },
         Err(_) => Status::Pending, // the truth: it still waits

@@ -36,10 +36,10 @@ impl Fault {
     }
 }
 
-/// Records as of the last block; each is read once.
+/// Records as of the last block; each that exists is read once.
 pub(crate) struct StateView<'a> {
     values: RefCell<DBRawIterator<'a>>,
-    read: RefCell<HashMap<StateKey, Option<Vec<u8>>>>,
+    read: RefCell<HashMap<StateKey, Vec<u8>>>,
     fault: Fault,
 }
 
@@ -61,11 +61,11 @@ impl<'a> StateView<'a> {
 impl Committed for StateView<'_> {
     fn record(&self, key: &StateKey) -> Option<Vec<u8>> {
         if let Some(known) = self.read.borrow().get(key) {
-            return known.clone();
+            return Some(known.clone());
         }
-        let found = self.fault.note(read_value(&mut self.values.borrow_mut(), &key.hash(), u64::MAX));
+        let found = self.fault.note(read_value(&mut self.values.borrow_mut(), &key.hash(), u64::MAX))?;
         self.read.borrow_mut().insert(key.clone(), found.clone());
-        found
+        Some(found)
     }
 }
 

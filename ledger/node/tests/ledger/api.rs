@@ -326,3 +326,18 @@ async fn every_byte_sent_is_in_the_egress_log() {
         assert_eq!(record.body, sent.to_vec());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_gives_its_place_to_the_next() {
+    let served = Served::with(|config| {
+        config.http.connections = 1;
+        config.http.request_seconds = 1;
+        config.http.idle_seconds = 2;
+    })
+    .await;
+    let idle = tokio::net::TcpStream::connect(served.node.address).await.unwrap();
+    let answer = tokio::time::timeout(LONG, served.get("/health")).await.unwrap();
+    assert_eq!(answer.0, 200, "once the idle one was closed");
+    drop(idle);
+    served.node.shutdown().await;
+}

@@ -86,3 +86,29 @@ async fn streams_are_counted_and_given_back() {
     tokio::time::timeout(LONG, third).await.unwrap();
     served.node.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stands_still_is_dropped_and_costs_no_memory() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let served = Served::with(|config| config.http.request_seconds = 1).await;
+    let open = async || {
+        let metrics = served.http.get(served.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        metrics.contains("causeway_ledger_event_streams 1\n")
+    };
+    let mut still = tokio::net::TcpStream::connect(served.node.address).await.unwrap();
+    still.write_all(b"GET /v1/events?cursor=start HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
+    assert!(still.read_u8().await.is_ok(), "the answer begins, and nobody reads on");
+    assert!(open().await);
+    // More than sockets and channel hold on the way.
+    let ledger = served.node.ledger();
+    for part in (0..40_000).map(|n| served.anchor(0, n)).collect::<Vec<_>>().chunks(5000) {
+        assert!(ledger.submit(part.to_vec()).await.iter().all(|(_, verdict)| verdict.is_ok()));
+    }
+    let dropped = async {
+        while open().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, dropped).await.unwrap();
+    served.node.shutdown().await;
+}

@@ -65,7 +65,8 @@ fn an_answer_from_the_future_is_refused() {
     let world = World::new();
     for format in HELD {
         let terms = world.terms(format);
-        let early = |seconds| world.verify(format, &world.shown_at(&terms, noon().plus(seconds)), &challenge(noon()));
+        let early =
+            |seconds| world.verify(format, &world.shown_at(&terms, noon().plus(seconds)), &challenge(noon()));
         assert_faults(&early(LEEWAY), &[]);
         assert_faults(&early(LEEWAY + 1), &["freshness NOT_YET_VALID"]);
     }
@@ -76,7 +77,8 @@ fn a_credential_is_accepted_from_its_start_to_its_end() {
     let world = World::new();
     for format in FORMATS {
         let window = |issued, expires| {
-            let decision = world.decide_changed(format, |terms| (terms.issued, terms.expires) = (issued, expires));
+            let decision =
+                world.decide_changed(format, |terms| (terms.issued, terms.expires) = (issued, expires));
             faults(&decision)
         };
         let (start, end) = (noon().minus(HOUR), noon().plus(HOUR));

@@ -49,7 +49,8 @@ fn undated(world: &World, mut presentation: Map<String, Value>) -> Map<String, V
     proof.retain(|name, _| !["created", "proofValue"].contains(&name.as_str()));
     let hash = |members| *Digest::sha256(&json::canonical_object(members)).as_bytes();
     let signature = world.ed25519.sign(&[hash(&proof), hash(&presentation)].concat());
-    proof.insert("proofValue".into(), format!("z{}", bs58::encode(signature.as_bytes()).into_string()).into());
+    proof
+        .insert("proofValue".into(), format!("z{}", bs58::encode(signature.as_bytes()).into_string()).into());
     presentation.insert("proof".into(), Value::Object(proof));
     presentation
 }

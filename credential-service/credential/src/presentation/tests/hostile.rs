@@ -45,7 +45,8 @@ fn a_changed_text_is_never_accepted_for_something_new() {
         for _ in 0..1_500 {
             let other = changed(&text, &mut rng);
             let overall = world.decide_text(format, &other).verdict.overall();
-            let same = other == text || (format != SdJwtVc && unpacked(format, &other) == unpacked(format, &text));
+            let same =
+                other == text || (format != SdJwtVc && unpacked(format, &other) == unpacked(format, &text));
             assert!(overall == Overall::Refuse || same, "{format:?} {overall:?}: {other}");
             refused += usize::from(overall == Overall::Refuse);
         }

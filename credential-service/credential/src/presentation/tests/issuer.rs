@@ -92,7 +92,8 @@ fn a_replaced_key_counts_only_for_what_was_anchored_in_its_time() {
     world.publish_record();
     let (added, removed) = (noon().minus(100 * DAY), noon().minus(2 * DAY));
     let text = world.shown(&terms);
-    let decide = |anchored| verify_presentation(&text, &world.entry.id(), &world.facts, &challenge(noon()), anchored);
+    let decide =
+        |anchored| verify_presentation(&text, &world.entry.id(), &world.facts, &challenge(noon()), anchored);
     assert_ended(&decide(None), "issuer KEY_REMOVED");
     assert_faults(&decide(Some(added)), &[]);
     assert_faults(&decide(Some(removed.minus(1))), &[]);
@@ -114,7 +115,8 @@ fn a_compromised_key_counts_for_nothing() {
     world.publish_record();
     let text = world.shown(&terms);
     for anchored in [None, Some(noon().minus(100 * DAY)), Some(noon().minus(50 * DAY)), Some(noon())] {
-        let decision = verify_presentation(&text, &world.entry.id(), &world.facts, &challenge(noon()), anchored);
+        let decision =
+            verify_presentation(&text, &world.entry.id(), &world.facts, &challenge(noon()), anchored);
         assert_ended(&decision, "issuer KEY_REMOVED");
     }
 }
@@ -123,7 +125,8 @@ fn a_compromised_key_counts_for_nothing() {
 fn the_key_that_took_over_signs_and_the_identifier_stays() {
     let mut world = World::new();
     let fresh = SigningKey::generate(Suite::P256, &mut ChaCha20Rng::seed_from_u64(7));
-    let key = DocumentKey { fragment: "es256-2".into(), purposes: Purposes::ASSERTION, key: fresh.public_key() };
+    let key =
+        DocumentKey { fragment: "es256-2".into(), purposes: Purposes::ASSERTION, key: fresh.public_key() };
     let before = world.agency.did().clone();
     world.agency.rotate(Retirement::Superseded, vec![key]);
     world.publish_record();
@@ -142,7 +145,8 @@ fn an_issuer_that_ended_issues_no_more_whatever_was_anchored() {
     world.agency.apply(&DidOperation::Deactivate(world.agency.record.head));
     world.publish_record();
     let text = world.shown(&terms);
-    let decide = |anchored| verify_presentation(&text, &world.entry.id(), &world.facts, &challenge(noon()), anchored);
+    let decide =
+        |anchored| verify_presentation(&text, &world.entry.id(), &world.facts, &challenge(noon()), anchored);
     assert_ended(&decide(None), "issuer KEY_REMOVED");
     assert_faults(&decide(Some(noon().minus(5 * DAY))), &["issuer ISSUER_NOT_RECOGNISED"]);
 }
@@ -179,7 +183,8 @@ fn a_schema_of_another_type_lends_no_recognition() {
     for format in FORMATS {
         let schema = read_type_name(&world.terms(format).kind).unwrap().1;
         world.facts.recognitions.retain(|(name, _), _| name == &kind("Diploma"));
-        let decision = world.decide_changed(format, |terms| terms.kind = type_name(&kind("Diploma"), &schema));
+        let decision =
+            world.decide_changed(format, |terms| terms.kind = type_name(&kind("Diploma"), &schema));
         assert_faults(&decision, &["rule WRONG_KIND"]);
         assert_eq!(decision.verdict.issuer, Part::Good, "for what it says it is");
     }
@@ -210,7 +215,9 @@ fn what_a_credential_must_say_of_itself_it_says() {
         let lacking = forge(&|payload| drop(payload.remove(name)));
         assert_eq!(lacking[0], first, "{name}");
     }
-    for vct in ["HealthTest", "urn:causeway:HealthTest", "urn:causeway:Health Test:00", "urn:causeway:HealthTest:00"] {
+    for vct in
+        ["HealthTest", "urn:causeway:HealthTest", "urn:causeway:Health Test:00", "urn:causeway:HealthTest:00"]
+    {
         let named = forge(&|payload| drop(payload.insert("vct".into(), vct.into())));
         assert_eq!(named[0], "integrity BAD_ENCODING", "{vct}");
     }

@@ -23,7 +23,8 @@ fn a_partially_disclosed_credential_that_breaks_its_schema_is_refused() {
         ("sample_date", json!(18_778)),
         ("sample_date", json!(["2021-05-31"])),
     ] {
-        let decision = world.decide_changed(SdJwtVc, |terms| drop(terms.claims.insert(name.into(), value.clone())));
+        let decision =
+            world.decide_changed(SdJwtVc, |terms| drop(terms.claims.insert(name.into(), value.clone())));
         assert_faults(&decision, &["rule SCHEMA"]);
         assert!(detail(&decision).contains(name), "it names the claim");
         let text = value.as_str().unwrap_or("18778");
@@ -82,8 +83,9 @@ fn a_rule_that_says_no_is_named_with_its_version_and_predicate() {
         world.decide_changed(SdJwtVc, |terms| drop(terms.claims.insert("result".into(), "positive".into())));
     assert_faults(&positive, &["rule RULE_FAILED"]);
     assert_eq!(detail(&positive), "entry v4 predicate 1: result is negative");
-    let old =
-        world.decide_changed(SdJwtVc, |terms| drop(terms.claims.insert("sample_date".into(), "2021-05-24".into())));
+    let old = world.decide_changed(SdJwtVc, |terms| {
+        drop(terms.claims.insert("sample_date".into(), "2021-05-24".into()))
+    });
     assert_faults(&old, &["rule RULE_FAILED"]);
     assert!(detail(&old).contains("predicate 2") && !detail(&old).contains("2021-05-24"));
     let red = world.decide_changed(Pass, |terms| drop(terms.claims.insert("colour".into(), "red".into())));

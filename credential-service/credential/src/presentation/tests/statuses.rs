@@ -16,7 +16,11 @@ fn what_its_issuer_revoked_or_suspended_is_refused() {
         assert_eq!(after(6, Status::Suspended), [""; 0]);
         assert_eq!(after(5, Status::Suspended), ["status SUSPENDED"]);
         assert_eq!(after(5, Status::Valid), [""; 0], "a suspension may be lifted");
-        assert_eq!(after(5, Status::Other(3)), ["status BAD_ENCODING"], "an unknown status is not a valid one");
+        assert_eq!(
+            after(5, Status::Other(3)),
+            ["status BAD_ENCODING"],
+            "an unknown status is not a valid one"
+        );
         assert_eq!(after(5, Status::Invalid), ["status REVOKED"]);
         assert_eq!(world.list.set(5, Status::Valid), Err(crate::status::StatusError::Final));
     }
@@ -81,8 +85,9 @@ fn a_mechanism_that_is_not_understood_is_not_skipped() {
 fn a_list_that_the_facts_lack_leaves_the_status_open() {
     let mut world = World::new();
     for format in FORMATS {
-        let elsewhere = world
-            .decide_changed(format, |terms| terms.status.as_mut().unwrap().uri = "https://g.example/status/2".into());
+        let elsewhere = world.decide_changed(format, |terms| {
+            terms.status.as_mut().unwrap().uri = "https://g.example/status/2".into()
+        });
         assert_faults(&elsewhere, &["status LIST_STALE?"]);
         assert_eq!(elsewhere.source.unwrap().status_epoch, None);
     }
