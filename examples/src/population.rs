@@ -75,9 +75,15 @@ pub fn schema() -> Schema {
         ("vaccine_doses", ClaimKind::Integer { min: 0, max: 9 }),
         ("colour", codes(&["green", "amber", "red"])),
     ];
-    let claims: BTreeMap<_, _> =
-        claims.into_iter().map(|(name, kind)| (name.to_owned(), ClaimSpec { kind, required: true })).collect();
-    Schema { credential_type: CredentialType::new("HealthTest").expect("valid because it is ours"), version: 1, claims }
+    let claims: BTreeMap<_, _> = claims
+        .into_iter()
+        .map(|(name, kind)| (name.to_owned(), ClaimSpec { kind, required: true }))
+        .collect();
+    Schema {
+        credential_type: CredentialType::new("HealthTest").expect("valid because it is ours"),
+        version: 1,
+        claims,
+    }
 }
 
 /// `count` people of a side, tested by `today`: 94 in 100 negative, 3 with an old test, 3 positive.
@@ -140,9 +146,18 @@ fn name<R: Rng>(side: Side, rng: &mut R) -> (String, String) {
 fn document<R: Rng>(side: Side, birth: Date, rng: &mut R) -> String {
     match side {
         Side::Guangdong => {
-            let digits = format!("44{:04}{}{:03}", rng.gen_range(100..2000), birth.to_string().replace('-', ""), rng.gen_range(0..1000));
+            let digits = format!(
+                "44{:04}{}{:03}",
+                rng.gen_range(100..2000),
+                birth.to_string().replace('-', ""),
+                rng.gen_range(0..1000)
+            );
             let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-            let sum: u32 = digits.chars().zip(weights).map(|(digit, weight)| digit.to_digit(10).unwrap_or(0) * weight).sum();
+            let sum: u32 = digits
+                .chars()
+                .zip(weights)
+                .map(|(digit, weight)| digit.to_digit(10).unwrap_or(0) * weight)
+                .sum();
             let wrong = "10X98765432".chars().cycle().nth(sum as usize % 11 + 1).unwrap_or('0');
             format!("{digits}{wrong}")
         }
@@ -201,8 +216,17 @@ impl Person {
 
 /// The header of the table.
 pub const COLUMNS: [&str; 11] = [
-    "record_id", "full_name", "name_latin", "document_number", "birth_date", "test_result", "test_method",
-    "sample_date", "laboratory", "vaccine_doses", "colour",
+    "record_id",
+    "full_name",
+    "name_latin",
+    "document_number",
+    "birth_date",
+    "test_result",
+    "test_method",
+    "sample_date",
+    "laboratory",
+    "vaccine_doses",
+    "colour",
 ];
 
 /// Writes people as CSV. No cell of this population needs quoting.
@@ -325,7 +349,8 @@ mod tests {
             assert_eq!(documents.len(), people.len());
             for person in &people {
                 let cells = COLUMNS.iter().zip(person.row()).skip(1);
-                let claims = cells.map(|(name, cell)| ((*name).to_owned(), schema.claims[*name].kind.value_of_text(&cell)));
+                let claims = cells
+                    .map(|(name, cell)| ((*name).to_owned(), schema.claims[*name].kind.value_of_text(&cell)));
                 schema.check_full(&claims.collect()).unwrap();
                 assert!(person.personal_values().len() >= 3, "both names or one, document, record");
                 assert!(!person.row().concat().contains(','), "no cell needs quoting");

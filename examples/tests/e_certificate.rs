@@ -28,7 +28,12 @@ async fn a_printed_certificate_verifies_offline_from_its_picture() {
     let revoked = verify(&picture, &after, now).expect("scans").verdict;
     assert_eq!((revoked.overall(), revoked.findings()[0].code), (Overall::Refuse, Reason::Revoked));
 
-    let late = verify_printed(&print_credential(&issued.data_integrity), &before, now.plus(80 * 3600), Default::default());
+    let late = verify_printed(
+        &print_credential(&issued.data_integrity),
+        &before,
+        now.plus(80 * 3600),
+        Default::default(),
+    );
     assert_eq!(late.verdict.overall(), Overall::Undecided, "a bundle of 80 hours decides nothing");
 
     let mut altered = issued.data_integrity.clone();

@@ -88,7 +88,8 @@ impl Batch {
     /// Blinds each digest and builds the tree.
     pub fn new<R: RngCore + CryptoRng>(kind: LeafKind, digests: &[Digest], rng: &mut R) -> Self {
         let salts: Vec<Digest> = digests.iter().map(|_| salt(rng)).collect();
-        let leaves: Vec<Digest> = salts.iter().zip(digests).map(|(salt, digest)| kind.commit(salt, digest)).collect();
+        let leaves: Vec<Digest> =
+            salts.iter().zip(digests).map(|(salt, digest)| kind.commit(salt, digest)).collect();
         Self { tree: Tree::new(&leaves), salts }
     }
 
@@ -125,7 +126,10 @@ mod tests {
             let leaf = opening.verify(LeafKind::Credential, digest).expect("committed");
             assert_ne!(&leaf, digest, "blinded");
             assert!(opening.verify(LeafKind::Receipt, digest).is_err(), "another kind");
-            assert!(opening.verify(LeafKind::Credential, &credential_digest(b"else")).is_err(), "another credential");
+            assert!(
+                opening.verify(LeafKind::Credential, &credential_digest(b"else")).is_err(),
+                "another credential"
+            );
             let mut moved = opening.clone();
             moved.index = (moved.index + 1) % moved.size;
             assert!(moved.verify(LeafKind::Credential, digest).is_err(), "another place");
@@ -139,7 +143,8 @@ mod tests {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(2);
         let digest = credential_digest(b"the same");
         let batch = Batch::new(LeafKind::Credential, &[digest, digest], &mut rng);
-        let leaf = |index| batch.opening(index).expect("inside").verify(LeafKind::Credential, &digest).expect("in");
+        let leaf =
+            |index| batch.opening(index).expect("inside").verify(LeafKind::Credential, &digest).expect("in");
         assert_ne!(leaf(0), leaf(1));
     }
 }

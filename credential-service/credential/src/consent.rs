@@ -83,9 +83,16 @@ impl SignedConsent {
     ///
     /// # Errors
     /// `BAD_SIGNATURE`, `HOLDER_MISMATCH`, `WRONG_AUDIENCE`, `EXPIRED`, `NOT_YET_VALID`.
-    pub fn verify(&self, policy: &Policy, holder: &PublicKey, nonce: &str, now: Timestamp) -> Result<(), Finding> {
-        let Consent { holder: signer, receiver, policy: named, claims, given, expires, nonce: given_for, .. } =
-            &self.consent;
+    pub fn verify(
+        &self,
+        policy: &Policy,
+        holder: &PublicKey,
+        nonce: &str,
+        now: Timestamp,
+    ) -> Result<(), Finding> {
+        let Consent {
+            holder: signer, receiver, policy: named, claims, given, expires, nonce: given_for, ..
+        } = &self.consent;
         let refuse = |code, detail: &str| Err(Finding::new(code, format!("consent {detail}")));
         if signer != holder {
             return refuse(Reason::HolderMismatch, "is given by the credential's holder");
@@ -102,7 +109,8 @@ impl SignedConsent {
         if *given > now.plus(60) {
             return refuse(Reason::NotYetValid, "is given before it is used");
         }
-        let signature = hex::decode(&self.signature).ok().and_then(|bytes| Signature::try_from(bytes.as_slice()).ok());
+        let signature =
+            hex::decode(&self.signature).ok().and_then(|bytes| Signature::try_from(bytes.as_slice()).ok());
         match signature.map(|signature| holder.verify(self.consent.digest().as_bytes(), &signature)) {
             Some(Ok(())) => Ok(()),
             _ => refuse(Reason::BadSignature, "carries its holder's signature"),

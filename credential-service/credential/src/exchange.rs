@@ -118,7 +118,6 @@ pub struct Pass {
     pub credential: Map<String, Value>,
 }
 
-
 #[cfg(test)]
 mod tests {
     use did_registry::{Genesis, NetworkId, Suite};

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use did_registry::{
-    CredentialType, Did, DidRecord, DidUrl, Digest, KeyState, Moment, PublicKey, Purposes, Recognition, Retirement,
-    Schema, Timestamp,
+    CredentialType, Did, DidRecord, DidUrl, Digest, KeyState, Moment, PublicKey, Purposes, Recognition,
+    Retirement, Schema, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,8 @@ impl Facts {
         }
         let age = now.since(self.as_of.time);
         if age >= limits.refuse {
-            let detail = format!("the trust bundle is {} h old, {} h are allowed", age / 3600, limits.refuse / 3600);
+            let detail =
+                format!("the trust bundle is {} h old, {} h are allowed", age / 3600, limits.refuse / 3600);
             return Err(Finding::new(Reason::ListStale, detail));
         }
         Ok(Ages { keys: age, rules: age, status: Some(age), amber: age >= limits.amber })
@@ -107,7 +108,10 @@ impl Facts {
         let unknown = || Finding::new(Reason::KeyUnknown, "no recognised issuer has this key");
         let url: DidUrl = url.parse().map_err(|_| unknown())?;
         if &url.did != issuer {
-            return Err(Finding::new(Reason::KeyUnknown, "the key belongs to somebody else than the stated issuer"));
+            return Err(Finding::new(
+                Reason::KeyUnknown,
+                "the key belongs to somebody else than the stated issuer",
+            ));
         }
         let key = match self.dids.get(issuer).map(|record| record.key(&url.fragment)) {
             None | Some(KeyState::Unknown) => return Err(unknown()),
@@ -115,7 +119,8 @@ impl Facts {
             Some(KeyState::Retired(key, added, removal)) => {
                 let before = |time: Timestamp| added.time <= time && time < removal.at.time;
                 if removal.reason == Retirement::Compromised || !anchored.is_some_and(before) {
-                    let detail = format!("key #{} left its issuer's document at {}", key.fragment, removal.at.time);
+                    let detail =
+                        format!("key #{} left its issuer's document at {}", key.fragment, removal.at.time);
                     return Err(Finding::new(Reason::KeyRemoved, detail));
                 }
                 key
@@ -153,7 +158,10 @@ impl Facts {
     pub fn status(&self, issuer: &Did, reference: &StatusReference) -> Part {
         match self.statuses.get(&reference.uri).filter(|snapshot| &snapshot.issuer == issuer) {
             Some(snapshot) => Part::from(snapshot.list.check(reference).map_err(Finding::from)),
-            None => Part::Open(Finding::new(Reason::ListStale, "the issuer's status list is not in the trust bundle")),
+            None => Part::Open(Finding::new(
+                Reason::ListStale,
+                "the issuer's status list is not in the trust bundle",
+            )),
         }
     }
 }

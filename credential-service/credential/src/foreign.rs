@@ -22,7 +22,8 @@ pub fn schema() -> Schema {
         ("dose", ClaimKind::Integer { min: 0, max: 99 }, false),
         ("doses", ClaimKind::Integer { min: 0, max: 99 }, false),
     ];
-    let claims = claims.into_iter().map(|(name, kind, required)| (name.to_owned(), ClaimSpec { kind, required }));
+    let claims =
+        claims.into_iter().map(|(name, kind, required)| (name.to_owned(), ClaimSpec { kind, required }));
     Schema {
         credential_type: CredentialType::new(FOREIGN_CERTIFICATE).expect("valid because it is ours"),
         version: 1,

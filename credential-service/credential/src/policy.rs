@@ -133,7 +133,10 @@ impl Policy {
     /// The first [`PolicyError`].
     pub fn check(&self) -> Result<(), PolicyError> {
         let plain = self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !plain || !(1..=64).contains(&self.name.len()) || !(1..=280).contains(&self.purpose.chars().count()) {
+        if !plain
+            || !(1..=64).contains(&self.name.len())
+            || !(1..=280).contains(&self.purpose.chars().count())
+        {
             return Err(PolicyError::Name);
         }
         if self.predicates.is_empty() || self.predicates.len() > PREDICATES {
@@ -194,8 +197,13 @@ impl Policy {
             match claims.get(claim).map(|value| test.holds(value, today)) {
                 Some(true) => {}
                 Some(false) => {
-                    let detail =
-                        format!("{} v{} predicate {}: {}", self.name, self.version, index + 1, test.sentence(claim));
+                    let detail = format!(
+                        "{} v{} predicate {}: {}",
+                        self.name,
+                        self.version,
+                        index + 1,
+                        test.sentence(claim)
+                    );
                     return Part::Bad(Finding::new(Reason::RuleFailed, detail));
                 }
                 None => {
@@ -216,12 +224,18 @@ impl Policy {
 impl Test {
     fn fits(&self, kind: &ClaimKind) -> bool {
         match (self, kind) {
-            (Self::Equals(Operand::Text(_)) | Self::OneOf(_), ClaimKind::Text { .. } | ClaimKind::Code { .. })
+            (
+                Self::Equals(Operand::Text(_)) | Self::OneOf(_),
+                ClaimKind::Text { .. } | ClaimKind::Code { .. },
+            )
             | (Self::Equals(Operand::Boolean(_)), ClaimKind::Boolean) => true,
             (Self::Equals(operand) | Self::AtLeast(operand) | Self::AtMost(operand), ClaimKind::Date) => {
                 matches!(operand, Operand::Date(_) | Operand::DaysFromToday(_))
             }
-            (Self::Equals(operand) | Self::AtLeast(operand) | Self::AtMost(operand), ClaimKind::Integer { .. }) => {
+            (
+                Self::Equals(operand) | Self::AtLeast(operand) | Self::AtMost(operand),
+                ClaimKind::Integer { .. },
+            ) => {
                 matches!(operand, Operand::Integer(_))
             }
             _ => false,
@@ -233,8 +247,12 @@ impl Test {
         match self {
             Self::Equals(operand) => *value == operand.on(today),
             Self::OneOf(texts) => matches!(value, ClaimValue::Text(text) if texts.contains(text)),
-            Self::AtLeast(operand) => ordered(value, &operand.on(today)).is_some_and(std::cmp::Ordering::is_ge),
-            Self::AtMost(operand) => ordered(value, &operand.on(today)).is_some_and(std::cmp::Ordering::is_le),
+            Self::AtLeast(operand) => {
+                ordered(value, &operand.on(today)).is_some_and(std::cmp::Ordering::is_ge)
+            }
+            Self::AtMost(operand) => {
+                ordered(value, &operand.on(today)).is_some_and(std::cmp::Ordering::is_le)
+            }
         }
     }
 
@@ -243,7 +261,10 @@ impl Test {
         match self {
             Self::Equals(operand) => format!("{claim} is {}", operand.words()),
             Self::OneOf(texts) => {
-                format!("{claim} is one of {}", texts.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+                format!(
+                    "{claim} is one of {}",
+                    texts.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+                )
             }
             Self::AtLeast(operand @ (Operand::Date(_) | Operand::DaysFromToday(_))) => {
                 format!("{claim} is on or after {}", operand.words())

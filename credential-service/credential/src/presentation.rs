@@ -103,7 +103,8 @@ pub fn verify_presentation(
     anchored: Option<Timestamp>,
 ) -> Decision {
     let mut decision = Decision { verdict: Verdict::default(), ages: None, source: None, claims: None };
-    let read = SdJwtText::parse(text).map_err(Finding::from).and_then(|text| authenticate(text, facts, anchored));
+    let read =
+        SdJwtText::parse(text).map_err(Finding::from).and_then(|text| authenticate(text, facts, anchored));
     let (shown, issuer, schema_id) = match read {
         Ok(read) => read,
         Err(finding) => {
@@ -114,11 +115,15 @@ pub fn verify_presentation(
     decision.verdict.integrity = Part::Good;
     let now = challenge.now;
     decision.verdict.validity = finding(shown.check_validity(now, LEEWAY));
-    let binding = Binding { audience: challenge.audience, nonce: challenge.nonce, max_age: challenge.max_age };
-    (decision.verdict.holder, decision.verdict.freshness) = holder_parts(shown.verify_holder(&binding, now, LEEWAY));
+    let binding =
+        Binding { audience: challenge.audience, nonce: challenge.nonce, max_age: challenge.max_age };
+    (decision.verdict.holder, decision.verdict.freshness) =
+        holder_parts(shown.verify_holder(&binding, now, LEEWAY));
     let subject = Subject { issuer, schema: schema_id, claims: shown.claims() };
     match source(&shown, &subject) {
-        Ok(source) => decide(&mut decision, source, subject.claims, &subject.schema.1, policy, facts, challenge),
+        Ok(source) => {
+            decide(&mut decision, source, subject.claims, &subject.schema.1, policy, facts, challenge)
+        }
         Err(finding) => decision.verdict.integrity = Part::Bad(finding),
     }
     decision
@@ -160,7 +165,8 @@ fn authenticate(
     let key_id = text.unverified_key_id().ok_or_else(|| malformed("kid names the issuer's key"))?;
     let key = facts.key(&issuer, key_id, Purposes::ASSERTION, anchored)?.clone();
     let shown = text.verify_issuer(&key, TYPE).map_err(Finding::from)?;
-    let named = shown.vct().and_then(read_type_name).ok_or_else(|| malformed("vct names a type and its schema"))?;
+    let named =
+        shown.vct().and_then(read_type_name).ok_or_else(|| malformed("vct names a type and its schema"))?;
     Ok((shown, issuer, named))
 }
 
@@ -242,7 +248,8 @@ fn apply_policy(
     now: Timestamp,
 ) -> Result<(Part, Claims), Part> {
     let open = |detail: &str| Part::Open(Finding::new(Reason::RuleOpen, detail));
-    let policy: &Policy = facts.policies.get(policy).ok_or_else(|| open("the policy is not in the trust bundle"))?;
+    let policy: &Policy =
+        facts.policies.get(policy).ok_or_else(|| open("the policy is not in the trust bundle"))?;
     let schema: &Schema =
         facts.schemas.get(&policy.schema).ok_or_else(|| open("the schema is not in the trust bundle"))?;
     // The type is what its issuer is recognised for, so a schema of another type lends nothing (W5).

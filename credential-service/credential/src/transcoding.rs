@@ -103,7 +103,8 @@ mod tests {
         let one = Digest::from_bytes([1; 32]);
         for (trust, status) in [(TrustEpoch::Ledger(7), Some(3)), (TrustEpoch::List(one), None)] {
             let decided = Timestamp::default();
-            let made = Transcoding { source: one, policy: one, trust, status, verdict: Overall::Accept, decided };
+            let made =
+                Transcoding { source: one, policy: one, trust, status, verdict: Overall::Accept, decided };
             schema.check_full(&made.pass_claims()).unwrap();
         }
     }

@@ -204,7 +204,8 @@ impl Verdict {
         let parts = self.parts();
         if parts.iter().any(|(_, part)| matches!(part, Part::Bad(_))) {
             Overall::Refuse
-        } else if self.integrity != Part::Good || parts.iter().any(|(_, part)| matches!(part, Part::Open(_))) {
+        } else if self.integrity != Part::Good || parts.iter().any(|(_, part)| matches!(part, Part::Open(_)))
+        {
             Overall::Undecided
         } else {
             Overall::Accept
@@ -214,8 +215,12 @@ impl Verdict {
     /// Everything bad, then everything open, in the order of the parts.
     pub fn findings(&self) -> Vec<&Finding> {
         let parts = self.parts();
-        let bad = parts.iter().filter_map(|(_, part)| if let Part::Bad(finding) = part { Some(finding) } else { None });
-        let open = parts.iter().filter_map(|(_, part)| if let Part::Open(finding) = part { Some(finding) } else { None });
+        let bad = parts
+            .iter()
+            .filter_map(|(_, part)| if let Part::Bad(finding) = part { Some(finding) } else { None });
+        let open = parts
+            .iter()
+            .filter_map(|(_, part)| if let Part::Open(finding) = part { Some(finding) } else { None });
         bad.chain(open).collect()
     }
 }

@@ -31,12 +31,18 @@ async fn main() -> anyhow::Result<()> {
     screen.line(format!("printed    {}", pdf.display()))?;
     screen.line(format!("picture    {}", pdf.with_extension("png").display()))?;
     screen.line("the ledger and the agency are switched off; only the trust bundle is left\n")?;
-    for (when, facts) in [("with the bundle of that day", &before), ("with a bundle after its revocation", &after)] {
+    for (when, facts) in
+        [("with the bundle of that day", &before), ("with a bundle after its revocation", &after)]
+    {
         let decision = verify(&picture, facts, clock.now())?;
         let (tone, word) = overall(decision.verdict.overall());
         screen.headline(tone, word, when)?;
         screen.table(&["part", "answer", "why"], verdict_rows(&decision.verdict))?;
     }
-    screen.headline(Tone::Quiet, "Note", "paper has no key: the officer compares the page with the bearer's document")?;
+    screen.headline(
+        Tone::Quiet,
+        "Note",
+        "paper has no key: the officer compares the page with the bearer's document",
+    )?;
     Ok(())
 }

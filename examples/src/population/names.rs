@@ -66,14 +66,49 @@ pub(super) const GIVEN: [(&str, &str, &str); 32] = [
 
 /// Portuguese first names.
 pub(super) const FIRST: [&str; 20] = [
-    "António", "Maria", "João", "Inês", "José", "Conceição", "Luís", "Fátima", "Sebastião", "Graça", "Tomás",
-    "Beatriz", "Simão", "Leonor", "Estêvão", "Mónica", "Vítor", "Mafalda", "Álvaro", "Anabela",
+    "António",
+    "Maria",
+    "João",
+    "Inês",
+    "José",
+    "Conceição",
+    "Luís",
+    "Fátima",
+    "Sebastião",
+    "Graça",
+    "Tomás",
+    "Beatriz",
+    "Simão",
+    "Leonor",
+    "Estêvão",
+    "Mónica",
+    "Vítor",
+    "Mafalda",
+    "Álvaro",
+    "Anabela",
 ];
 
 /// Portuguese surnames of Macau.
 pub(super) const LAST: [&str; 20] = [
-    "Xavier", "do Rosário", "da Conceição", "Guimarães", "Magalhães", "Assunção", "Nascimento", "da Luz", "Simões",
-    "Gonçalves", "Sequeira", "Brandão", "Falcão", "de Araújo", "Leão", "Colaço", "Noronha", "Remédios", "Jorge",
+    "Xavier",
+    "do Rosário",
+    "da Conceição",
+    "Guimarães",
+    "Magalhães",
+    "Assunção",
+    "Nascimento",
+    "da Luz",
+    "Simões",
+    "Gonçalves",
+    "Sequeira",
+    "Brandão",
+    "Falcão",
+    "de Araújo",
+    "Leão",
+    "Colaço",
+    "Noronha",
+    "Remédios",
+    "Jorge",
     "Sales Marques",
 ];
 

@@ -185,12 +185,16 @@ async fn a_change_of_status_is_felt_at_the_next_application() {
     problem(&town.set_status(&town.guangdong, holding.id(), "valid").await.unwrap(), 409, "STATUS");
     // No red without a cause, which its holder can read, signed.
     let said = town.guangdong.get(None, &format!("/v1/credentials/{}/status", holding.id())).await.unwrap();
-    let signed = credential::jws::Jws::parse(std::str::from_utf8(&said.body).unwrap(), 4096).unwrap();
+    let signed = credential::jws::Jws::parse(std::str::from_utf8(&said.bytes).unwrap(), 4096).unwrap();
     let facts = town.facts(&town.guangdong).await.unwrap();
     let method = signed.unverified_key_id().unwrap().to_owned();
     let key = facts.key(holding.issuer(), &method, did_registry::Purposes::ASSERTION, None).unwrap();
     let cause: serde_json::Value = serde_json::from_slice(signed.verify(key).unwrap().payload()).unwrap();
-    assert_eq!((&cause["status"], &cause["epoch"]), (&1.into(), &(*epochs.last().unwrap()).into()), "{cause}");
+    assert_eq!(
+        (&cause["status"], &cause["epoch"]),
+        (&1.into(), &(*epochs.last().unwrap()).into()),
+        "{cause}"
+    );
     assert!(!cause["cause"].as_str().unwrap().is_empty());
     let path = format!("/v1/credentials/{}/status", other.id());
     for (body, status, code) in [

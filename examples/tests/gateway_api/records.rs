@@ -93,7 +93,11 @@ async fn a_file_that_cannot_be_read_as_one_is_refused_whole() {
     ] {
         problem(&send(own.clone(), file).await, 422, code);
     }
-    problem(&send(format!("?schema={}", Digest::sha256(b"")), csv(std::slice::from_ref(&good))).await, 404, "NOT_FOUND");
+    problem(
+        &send(format!("?schema={}", Digest::sha256(b"")), csv(std::slice::from_ref(&good))).await,
+        404,
+        "NOT_FOUND",
+    );
     problem(&send(String::new(), csv(std::slice::from_ref(&good))).await, 400, "BAD_REQUEST");
     problem(&send("?schema=xyz".into(), csv(&[good])).await, 400, "BAD_REQUEST");
     let unknown =

@@ -52,10 +52,10 @@ fn program() -> PathBuf {
     let words =
         ["build", "--locked", "--offline", "--release", "--quiet", "-p", "causeway", "--bin", "causeway"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let built =
-        Command::new(cargo).args(words).current_dir(root).env("CARGO_TARGET_DIR", release.parent().unwrap());
+    let target = release.parent().unwrap();
+    let built = Command::new(cargo).args(words).current_dir(root).env("CARGO_TARGET_DIR", target).status();
     assert!(
-        built.status().unwrap().success(),
+        built.unwrap().success(),
         "`cargo build --release -p causeway --bin causeway` builds the program"
     );
     release.join("causeway")

@@ -27,8 +27,8 @@ use ledger_chain::Genesis;
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::AnchorReceipt;
-use ledger_node::egress::EgressLog;
 use ledger_node::client::{ClientError, LedgerClient};
+use ledger_node::egress::EgressLog;
 use serde::{Deserialize, Serialize};
 
 pub use foreign::ForeignVerdict;
@@ -169,7 +169,11 @@ impl Agency {
     ///
     /// # Errors
     /// [`AgencyError`].
-    pub async fn open(config: &Config, clock: Clock, egress: Option<EgressLog>) -> Result<Arc<Self>, AgencyError> {
+    pub async fn open(
+        config: &Config,
+        clock: Clock,
+        egress: Option<EgressLog>,
+    ) -> Result<Arc<Self>, AgencyError> {
         let vault = Arc::new(Vault::open(&config.vault_directory(), config.kek()?)?);
         let keys = config.keys()?;
         let file = |what, error: &dyn std::fmt::Display| AgencyError::File { what, error: error.to_string() };
@@ -296,7 +300,8 @@ impl Agency {
             None => Ok(view.bundle.clone()),
             Some(_) => {
                 let height = Some(view.facts.as_of.height);
-                let bundle = self.anchors.client().bundle(height, from, std::slice::from_ref(&self.did)).await?;
+                let bundle =
+                    self.anchors.client().bundle(height, from, std::slice::from_ref(&self.did)).await?;
                 Ok(TrustBundle { statuses: view.bundle.statuses.clone(), ..bundle })
             }
         }

@@ -6,7 +6,8 @@
 //! whole chain anew, or put back an older one; [`verify_chain`] notices when it is given a [`Head`] that
 //! was noted elsewhere, on the ledger for example.
 //!
-//! An entry is written in the same atomic change as what it reports, so neither is there without the other.
+//! An entry is written after what it reports and before the operator is answered, in a change of its own: a
+//! crash between the two loses the entry, not the act, and the operator, who got no answer, asks again.
 //! It names rows and digests, never text that a request brought: there is no place for a claim's value.
 
 use borsh::{BorshDeserialize, BorshSerialize};

@@ -47,7 +47,12 @@ pub(crate) const CALLS: [Call; 23] = [
     },
     Call {
         body: Some("application/octet-stream"),
-        ..post("/v1/bundle", Some(Role::Admin), "200", "Import a trust bundle, verified against the head trusted so far")
+        ..post(
+            "/v1/bundle",
+            Some(Role::Admin),
+            "200",
+            "Import a trust bundle, verified against the head trusted so far",
+        )
     },
     Call {
         body: None,

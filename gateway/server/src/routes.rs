@@ -12,6 +12,12 @@ mod trust;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::agency::Agency;
+use crate::config::Limits;
+use crate::metrics::{self, Metrics};
+use crate::operator::Operators;
+use crate::problem::Problem;
+use crate::vault::Vault;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::StatusCode;
@@ -19,12 +25,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use base64::Engine as _;
 use ledger_node::egress::EgressLog;
-use crate::agency::Agency;
-use crate::config::Limits;
-use crate::metrics::{self, Metrics};
-use crate::operator::Operators;
-use crate::problem::Problem;
-use crate::vault::Vault;
 
 pub(crate) use answers::run;
 
@@ -91,7 +91,8 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .route("/openapi.json", get(crate::openapi::document))
         .layer(DefaultBodyLimit::max(limits.body_bytes));
     let metrics = app.agency.metrics().clone();
-    let mut router = calls.merge(imports).merge(bundles).route_layer(from_fn_with_state(metrics, metrics::track));
+    let mut router =
+        calls.merge(imports).merge(bundles).route_layer(from_fn_with_state(metrics, metrics::track));
     if let Some(log) = egress {
         router = router.route_layer(from_fn_with_state(log, ledger_node::egress::record));
     }

@@ -33,7 +33,12 @@ pub struct Holding {
 
 impl Claim {
     /// Starts to redeem a code at `issuer`, with a fresh key of `suite`.
-    pub fn begin<R: RngCore + CryptoRng>(code: &str, issuer: &Did, suite: Suite, rng: &mut R) -> (Self, ClaimRequest) {
+    pub fn begin<R: RngCore + CryptoRng>(
+        code: &str,
+        issuer: &Did,
+        suite: Suite,
+        rng: &mut R,
+    ) -> (Self, ClaimRequest) {
         let key = SigningKey::generate(suite, rng);
         let request = ClaimRequest { code: code.to_owned(), holder: Possession::prove(&key, issuer, code) };
         (Self { key, issuer: issuer.clone() }, request)
@@ -114,9 +119,8 @@ impl Holding {
     /// [`WalletError::Sent`] if the schema does not fit the credential.
     pub fn will_pass(&self, policy: &Policy, schema: &Schema, today: Date) -> Result<Part, WalletError> {
         let claims = self.sd_jwt()?.claims();
-        let claims = schema
-            .check_partial(&claims)
-            .map_err(|error| Finding::new(Reason::Schema, error.to_string()))?;
+        let claims =
+            schema.check_partial(&claims).map_err(|error| Finding::new(Reason::Schema, error.to_string()))?;
         Ok(policy.evaluate(&claims, today))
     }
 }

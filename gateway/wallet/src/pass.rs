@@ -63,7 +63,8 @@ impl Application {
         {
             return Err(WalletError::WouldRefuse(finding));
         }
-        let anchor = holding.anchor().ok_or(WalletError::Missing("receipt that the credential was anchored"))?;
+        let anchor =
+            holding.anchor().ok_or(WalletError::Missing("receipt that the credential was anchored"))?;
         let (audience, nonce) = (challenge.audience.to_string(), challenge.nonce.as_str());
         let presentation =
             sd_jwt::present(&holding.sd_jwt()?, &policy.claims(), holding.key(), &audience, nonce, now)
@@ -84,14 +85,22 @@ impl Application {
     ///
     /// # Errors
     /// [`WalletError::Refused`] with the verifier's findings, [`WalletError::Sent`] if the pass does not hold.
-    pub fn accept(self, response: PassResponse, facts: &Facts, now: Timestamp) -> Result<HeldPass, WalletError> {
+    pub fn accept(
+        self,
+        response: PassResponse,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<HeldPass, WalletError> {
         let Some(pass) = response.pass.filter(|_| response.overall == Overall::Accept) else {
             return Err(WalletError::Refused(response.verdict.findings().into_iter().cloned().collect()));
         };
         let document = Value::Object(pass.credential.clone());
         let (credential, issuer) = authenticate_document(&document, facts, now, None)?;
         if issuer != self.verifier || credential.holder() != Some(self.key.public_key()) {
-            let finding = Finding::new(Reason::HolderMismatch, "a pass is its verifier's and bound to this wallet's key");
+            let finding = Finding::new(
+                Reason::HolderMismatch,
+                "a pass is its verifier's and bound to this wallet's key",
+            );
             return Err(finding.into());
         }
         Ok(HeldPass { key: self.key, issuer, policy: self.policy, pass })

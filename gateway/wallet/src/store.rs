@@ -56,7 +56,11 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Missing`].
     pub fn holding(&self, credential_type: &str) -> Result<&Holding, WalletError> {
-        let newest = self.holdings.iter().rev().find(|it| it.credential_type().is_some_and(|it| it.as_str() == credential_type));
+        let newest = self
+            .holdings
+            .iter()
+            .rev()
+            .find(|it| it.credential_type().is_some_and(|it| it.as_str() == credential_type));
         newest.ok_or(WalletError::Missing("credential of that type"))
     }
 }

@@ -6,8 +6,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use did_registry::canonical::{decode, encode};
 use did_registry::merkle::Tree;
 use did_registry::{
-    Committee, Did, Digest, Genesis as DidGenesis, NetworkId, PublicKey, RegistryError, Signature, Timestamp, digest,
-    label,
+    Committee, Did, Digest, Genesis as DidGenesis, NetworkId, PublicKey, RegistryError, Signature, Timestamp,
+    digest, label,
 };
 use serde::Serialize;
 
@@ -19,7 +19,9 @@ pub const BLOCK_BYTES: usize = 64 * 1024 * 1024;
 pub const HEAD_BYTES: usize = 32 * 1024;
 
 /// A ledger of its own within a network: its number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize,
+)]
 pub struct GroupId(pub u32);
 
 /// Who certifies heads, with voting power.
@@ -42,10 +44,13 @@ impl ValidatorSet {
     /// # Errors
     /// [`RegistryError::Malformed`].
     pub fn check(&self) -> Result<(), RegistryError> {
-        let bounded = self.0.values().try_fold(0u64, |sum, power| sum.checked_add(*power).filter(|_| *power > 0));
+        let bounded =
+            self.0.values().try_fold(0u64, |sum, power| sum.checked_add(*power).filter(|_| *power > 0));
         match bounded {
             Some(1..=0xffff_ffff) if self.0.len() <= 128 => Ok(()),
-            _ => Err(RegistryError::Malformed("1 to 128 validators have positive powers of at most 2^32 in all".into())),
+            _ => Err(RegistryError::Malformed(
+                "1 to 128 validators have positive powers of at most 2^32 in all".into(),
+            )),
         }
     }
 
@@ -161,7 +166,9 @@ impl Block {
     /// [`RegistryError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RegistryError> {
         let block: Self = decode(bytes, BLOCK_BYTES)?;
-        if transactions_root(block.transactions.iter().map(SignedTransaction::id)) != block.header.transactions {
+        if transactions_root(block.transactions.iter().map(SignedTransaction::id))
+            != block.header.transactions
+        {
             return Err(RegistryError::Malformed("a header names the root of its transactions".into()));
         }
         Ok(block)

@@ -33,7 +33,8 @@ mod transaction;
 pub mod tree;
 
 pub use block::{
-    BLOCK_BYTES, Block, Genesis, GroupId, HEAD_BYTES, Head, Header, SignedHead, ValidatorSet, transactions_root,
+    BLOCK_BYTES, Block, Genesis, GroupId, HEAD_BYTES, Head, Header, SignedHead, ValidatorSet,
+    transactions_root,
 };
 pub use execute::{Changes, Committed, Overlay, Refusal, execute, genesis};
 pub use operation::{AnchorOperation, Operation, ReceiptBatch, ReceiptKind, StatusHead};

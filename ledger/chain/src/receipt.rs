@@ -58,7 +58,12 @@ impl AnchorReceipt {
     ///
     /// # Errors
     /// `NOT_ANCHORED`.
-    pub fn verify(&self, trusted: &TrustedHead, kind: LeafKind, digest: &Digest) -> Result<Anchored, Finding> {
+    pub fn verify(
+        &self,
+        trusted: &TrustedHead,
+        kind: LeafKind,
+        digest: &Digest,
+    ) -> Result<Anchored, Finding> {
         let refuse = |detail: String| Finding::new(Reason::NotAnchored, detail);
         if self.head.head.ledger != trusted.head().ledger {
             return Err(refuse("the receipt is of another ledger".into()));

@@ -8,7 +8,8 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use did_registry::canonical::{decode, encode};
 use did_registry::{
-    BatchItem, Did, DidOperation, Digest, PublicKey, RegistryError, Signature, SigningKey, digest, label, verify_batch,
+    BatchItem, Did, DidOperation, Digest, PublicKey, RegistryError, Signature, SigningKey, digest, label,
+    verify_batch,
 };
 use rand::{CryptoRng, RngCore};
 use serde::Serialize;

@@ -26,8 +26,8 @@ use ledger_chain::history::log_root;
 use ledger_chain::light::verify_certificate;
 use ledger_chain::tree::{Entry, ShardRoots, ShardUpdate, split, update_shard};
 use ledger_chain::{
-    Block, Changes, Committed, Genesis, Head, Header, Overlay, Record, Refusal, SignedHead, SignedTransaction,
-    StateKey, VerifiedTransaction, execute, transactions_root,
+    Block, Changes, Committed, Genesis, Head, Header, Overlay, Record, Refusal, SignedHead,
+    SignedTransaction, StateKey, VerifiedTransaction, execute, transactions_root,
 };
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
@@ -65,7 +65,9 @@ pub enum BlockError {
     #[error("a header names the root of its transactions")]
     Transactions,
     /// Nobody could have signed.
-    #[error("transaction {position} ({id}): at the block's start its actor has no key; a key change is the last transaction of its actor in a block")]
+    #[error(
+        "transaction {position} ({id}): at the block's start its actor has no key; a key change is the last transaction of its actor in a block"
+    )]
     NoKey {
         /// Which.
         position: usize,
@@ -73,7 +75,9 @@ pub enum BlockError {
         id: Digest,
     },
     /// A signature that does not hold.
-    #[error("transaction {position} ({id}): the signature does not hold under the actor's key at the block's start")]
+    #[error(
+        "transaction {position} ({id}): the signature does not hold under the actor's key at the block's start"
+    )]
     Signature {
         /// Which.
         position: usize,
@@ -184,7 +188,14 @@ impl Application {
         }
         let tip = store.tip()?.map(|height| load(&store, height)).transpose()?;
         let validators = genesis.validators.hash();
-        Ok(Self { store, genesis, ledger, validators, tip: RwLock::new(tip.map(Arc::new)), committing: Mutex::new(()) })
+        Ok(Self {
+            store,
+            genesis,
+            ledger,
+            validators,
+            tip: RwLock::new(tip.map(Arc::new)),
+            committing: Mutex::new(()),
+        })
     }
 
     /// The ledger's genesis.
@@ -210,7 +221,8 @@ impl Application {
     pub fn found(&self) -> Result<Executed, NodeError> {
         let view = StateView::new(&self.store);
         let mut overlay = Overlay::new(&view);
-        ledger_chain::genesis(&mut overlay, &self.genesis).map_err(|refusal| NodeError::Genesis(refusal.to_string()))?;
+        ledger_chain::genesis(&mut overlay, &self.genesis)
+            .map_err(|refusal| NodeError::Genesis(refusal.to_string()))?;
         let changes = overlay.into_changes();
         view.check()?;
         let mut executed = self.finish(None, Vec::new(), &changes, self.genesis.time)?;
@@ -430,7 +442,11 @@ impl Application {
     /// [`BlockError::Certificate`] unless `head` certifies exactly this block, [`BlockError::Overtaken`] if
     /// another one was committed meanwhile, [`BlockError::Store`] if the disk fails: then this process must
     /// not certify another block, because the disk may hold this one.
-    pub fn commit(&self, executed: Executed, head: SignedHead) -> Result<Vec<Arc<VerifiedTransaction>>, BlockError> {
+    pub fn commit(
+        &self,
+        executed: Executed,
+        head: SignedHead,
+    ) -> Result<Vec<Arc<VerifiedTransaction>>, BlockError> {
         if head.head != executed.head {
             return Err(BlockError::Certificate("it certifies another head".to_owned()));
         }
@@ -444,13 +460,17 @@ impl Application {
         let Executed { header, roots, transactions, mut batch, .. } = executed;
         batch.head(&self.store, &head);
         self.store.commit(batch)?;
-        *self.tip.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Tip { header, head, roots }));
+        *self.tip.write().unwrap_or_else(PoisonError::into_inner) =
+            Some(Arc::new(Tip { header, head, roots }));
         Ok(transactions)
     }
 }
 
 /// Runs what panics if the database is corrupt, and gives the store's own error for that.
-fn guarded<T>(work: impl FnOnce() -> T, check: impl FnOnce() -> Result<(), StoreError>) -> Result<T, StoreError> {
+fn guarded<T>(
+    work: impl FnOnce() -> T,
+    check: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
         let unread = check().err();
         unread.unwrap_or_else(|| StoreError::Damaged("the state does not read as it was written".to_owned()))

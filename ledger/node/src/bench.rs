@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use did_registry::{
-    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, NetworkId, SigningKey, Suite, Timestamp, digest, label,
+    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, NetworkId, SigningKey, Suite, Timestamp,
+    digest, label,
 };
 use ledger_chain::{AnchorOperation, GroupId, Operation, SignedTransaction, Transaction};
 use rand::rngs::StdRng;
@@ -79,7 +80,8 @@ impl Prepared {
         let dids: Vec<Did> = self.dids.iter().map(DidGenesis::did).collect();
         let sign = |number: usize| {
             let actor = number % self.keys.len().max(1);
-            let (key, did) = self.keys.get(actor).zip(dids.get(actor)).expect("there because of the remainder");
+            let (key, did) =
+                self.keys.get(actor).zip(dids.get(actor)).expect("there because of the remainder");
             let sequence = from + (number / self.keys.len().max(1)) as u64;
             let root = Digest::sha256(&[did.id().as_bytes().as_slice(), &sequence.to_be_bytes()].concat());
             let operation = Operation::Anchor(AnchorOperation::Batch { root, count: 1000 });
@@ -103,9 +105,11 @@ pub async fn solo_throughput<R: RngCore + CryptoRng>(
     let ledger = node.ledger().clone();
     let transactions = prepared.anchors(ledger.id(), load.transactions, 0);
     let transaction_bytes = transactions.first().map_or(0, |signed| signed.to_bytes().len());
-    let last: BTreeSet<Digest> = transactions.iter().rev().take(load.actors).map(SignedTransaction::id).collect();
+    let last: BTreeSet<Digest> =
+        transactions.iter().rev().take(load.actors).map(SignedTransaction::id).collect();
     let start_height = ledger.tip().map_or(0, |tip| tip.header.height);
-    let groups: Vec<Vec<SignedTransaction>> = transactions.chunks(load.group.max(1)).map(<[_]>::to_vec).collect();
+    let groups: Vec<Vec<SignedTransaction>> =
+        transactions.chunks(load.group.max(1)).map(<[_]>::to_vec).collect();
     let (begun, used) = (Instant::now(), processor_time());
     feed(&ledger, groups, load.window).await?;
     for id in last {
@@ -179,7 +183,8 @@ pub async fn resolve<R: RngCore + CryptoRng>(
 ) -> Result<Resolution, NodeError> {
     let (node, prepared) = start(directory, 1, None, rng).await?;
     let ledger = node.ledger().clone();
-    let network = prepared.dids.first().map_or(NetworkId::new("bench"), |genesis| Ok(genesis.network.clone()))?;
+    let network =
+        prepared.dids.first().map_or(NetworkId::new("bench"), |genesis| Ok(genesis.network.clone()))?;
     let seed = rng.next_u64();
     let begun = Instant::now();
     let mut picked = Vec::with_capacity(samples);
@@ -188,7 +193,11 @@ pub async fn resolve<R: RngCore + CryptoRng>(
         let make = |number: usize| {
             let mut rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
             let key = SigningKey::generate(Suite::Ed25519, &mut rng);
-            let genesis = DidGenesis::new(network.clone(), key.public_key(), Digest::sha256(&rng.next_u64().to_be_bytes()));
+            let genesis = DidGenesis::new(
+                network.clone(),
+                key.public_key(),
+                Digest::sha256(&rng.next_u64().to_be_bytes()),
+            );
             let actor = genesis.did();
             let operation = Operation::Did(DidOperation::Create(genesis));
             Transaction { actor, sequence: 0, operation }.sign(id, &key)
@@ -196,7 +205,9 @@ pub async fn resolve<R: RngCore + CryptoRng>(
         let creations: Vec<_> = (from..count.min(from + 10_000)).into_par_iter().map(make).collect();
         let wanted = (samples * (from + creations.len()) / count.max(1)).saturating_sub(picked.len());
         let step = (creations.len() / wanted.max(1)).max(1);
-        picked.extend(creations.iter().step_by(step).take(wanted).map(|signed| signed.transaction.actor.clone()));
+        picked.extend(
+            creations.iter().step_by(step).take(wanted).map(|signed| signed.transaction.actor.clone()),
+        );
         let last = creations.last().map(SignedTransaction::id);
         feed(&ledger, creations.chunks(1000).map(<[_]>::to_vec).collect(), 10).await?;
         if let Some(last) = last {
@@ -242,7 +253,11 @@ async fn start<R: RngCore + CryptoRng>(
     Ok((Node::start(config).await?, prepared))
 }
 
-async fn feed(ledger: &Arc<Ledger>, groups: Vec<Vec<SignedTransaction>>, window: usize) -> Result<(), NodeError> {
+async fn feed(
+    ledger: &Arc<Ledger>,
+    groups: Vec<Vec<SignedTransaction>>,
+    window: usize,
+) -> Result<(), NodeError> {
     let mut on_their_way = tokio::task::JoinSet::new();
     for group in groups {
         while on_their_way.len() >= window.max(1) {
@@ -258,7 +273,8 @@ async fn feed(ledger: &Arc<Ledger>, groups: Vec<Vec<SignedTransaction>>, window:
 }
 
 fn taken_in(answers: Option<Result<Vec<crate::Answer>, tokio::task::JoinError>>) -> Result<(), NodeError> {
-    let answers = answers.transpose().map_err(|error| NodeError::Halted(error.to_string()))?.unwrap_or_default();
+    let answers =
+        answers.transpose().map_err(|error| NodeError::Halted(error.to_string()))?.unwrap_or_default();
     let refused = answers.into_iter().find_map(|(_, verdict)| verdict.err());
     refused.map_or(Ok(()), |rejection| Err(NodeError::Halted(rejection.to_string())))
 }

@@ -22,14 +22,17 @@ impl Ledger {
     /// [`QueryError`].
     pub fn bundle(&self, height: u64, from: Option<u64>, also: &[Did]) -> Result<TrustBundle, QueryError> {
         let head = self.head(height)?;
-        let consistency = from.filter(|from| *from < height).map(|from| self.consistency(from, height)).transpose()?;
+        let consistency =
+            from.filter(|from| *from < height).map(|from| self.consistency(from, height)).transpose()?;
         let mut dids: BTreeSet<Did> = also.iter().cloned().collect();
         let mut records = Vec::new();
         for namespace in WHOLE {
             for key in self.store().keys(namespace, None, RECORDS)? {
                 let proven = self.record(&key, height)?;
                 match (&key, &proven.record) {
-                    (StateKey::Issuer(_, did) | StateKey::Status(did, _), Some(_)) => dids.insert(did.clone()),
+                    (StateKey::Issuer(_, did) | StateKey::Status(did, _), Some(_)) => {
+                        dids.insert(did.clone())
+                    }
                     (_, Some(Record::Schema(record))) => dids.insert(record.author.clone()),
                     (_, Some(Record::Policy(record))) => dids.insert(record.policy.verifier.clone()),
                     _ => continue, // written after this height

@@ -109,7 +109,8 @@ impl LedgerClient {
     /// [`ClientError::Transport`] if the system gives no sockets.
     pub fn new(base: &str) -> Result<Self, ClientError> {
         let builder = reqwest::Client::builder();
-        let http = builder.connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build()?;
+        let http =
+            builder.connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build()?;
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), egress: None })
     }
 
@@ -142,11 +143,16 @@ impl LedgerClient {
     ///
     /// # Errors
     /// [`ClientError::Problem`] if the batch as a whole is refused, [`ClientError::Transport`].
-    pub async fn submit_batch(&self, signed: &[SignedTransaction], wait: bool) -> Result<Vec<Submitted>, ClientError> {
+    pub async fn submit_batch(
+        &self,
+        signed: &[SignedTransaction],
+        wait: bool,
+    ) -> Result<Vec<Submitted>, ClientError> {
         let mut body = Vec::new();
         for one in signed {
             let bytes = one.to_bytes();
-            let length = u32::try_from(bytes.len()).map_err(|_| ClientError::Answer("too long to send".into()))?;
+            let length =
+                u32::try_from(bytes.len()).map_err(|_| ClientError::Answer("too long to send".into()))?;
             body.extend_from_slice(&length.to_le_bytes());
             body.extend_from_slice(&bytes);
         }
@@ -202,7 +208,10 @@ impl LedgerClient {
     ///
     /// # Errors
     /// [`ClientError::Problem`] if the node has not come to `from`, [`ClientError::Transport`].
-    pub async fn signed_head(&self, from: Option<u64>) -> Result<(SignedHead, Option<ConsistencyProof>), ClientError> {
+    pub async fn signed_head(
+        &self,
+        from: Option<u64>,
+    ) -> Result<(SignedHead, Option<ConsistencyProof>), ClientError> {
         let path = from.map_or("/v1/head".to_owned(), |from| format!("/v1/head?from={from}"));
         let answer: Value = self.get(&path).await?;
         let head = SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?;
@@ -237,7 +246,11 @@ impl LedgerClient {
     ///
     /// # Errors
     /// [`ClientError::Light`] if the proof does not hold, [`ClientError::Problem`], [`ClientError::Transport`].
-    pub async fn record(&self, trusted: &TrustedHead, key: &StateKey) -> Result<Proven<Option<Record>>, ClientError> {
+    pub async fn record(
+        &self,
+        trusted: &TrustedHead,
+        key: &StateKey,
+    ) -> Result<Proven<Option<Record>>, ClientError> {
         let proof = self.record_proof(key, Some(trusted.head().height)).await?;
         Ok(trusted.lookup(key, &proof)?)
     }
@@ -246,7 +259,11 @@ impl LedgerClient {
     ///
     /// # Errors
     /// [`ClientError::Problem`], [`ClientError::Transport`].
-    pub async fn record_proof(&self, key: &StateKey, height: Option<u64>) -> Result<RecordProof, ClientError> {
+    pub async fn record_proof(
+        &self,
+        key: &StateKey,
+        height: Option<u64>,
+    ) -> Result<RecordProof, ClientError> {
         let answer = self.record_view(key, height).await?;
         Ok(RecordProof::from_bytes(&bytes(&answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?)
     }
@@ -305,7 +322,8 @@ impl LedgerClient {
     /// [`ClientError::Problem`], [`ClientError::Transport`], [`ClientError::Answer`].
     pub async fn record_and_head(&self, key: &StateKey) -> Result<(RecordProof, SignedHead), ClientError> {
         let answer = self.record_view(key, None).await?;
-        let proof = RecordProof::from_bytes(&bytes(&answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?;
+        let proof =
+            RecordProof::from_bytes(&bytes(&answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?;
         Ok((proof, SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?))
     }
 
@@ -326,7 +344,10 @@ impl LedgerClient {
     ///
     /// # Errors
     /// [`ClientError::Pending`] if it is in no block yet, [`ClientError::Refused`], [`ClientError::Transport`].
-    pub async fn transaction_proof(&self, id: &Digest) -> Result<(TransactionProof, SignedHead), ClientError> {
+    pub async fn transaction_proof(
+        &self,
+        id: &Digest,
+    ) -> Result<(TransactionProof, SignedHead), ClientError> {
         let answer: Value = self.get(&format!("/v1/transactions/{id}?proof=1")).await?;
         let stands: Submitted = read(answer.clone())?;
         committed(*id, stands.status)?;
@@ -341,7 +362,8 @@ impl LedgerClient {
     /// # Errors
     /// [`ClientError::Problem`] for a cursor that the ledger has not reached, [`ClientError::Transport`].
     pub async fn events(&self, cursor: Option<&str>) -> Result<LedgerEvents, ClientError> {
-        let mut request = self.http.get(format!("{}/v1/events", self.base)).header("accept", "text/event-stream");
+        let mut request =
+            self.http.get(format!("{}/v1/events", self.base)).header("accept", "text/event-stream");
         if let Some(cursor) = cursor {
             request = request.query(&[("cursor", cursor)]);
         }
@@ -355,7 +377,9 @@ impl LedgerClient {
 
     async fn post<T: DeserializeOwned>(&self, path: &str, bytes: Vec<u8>) -> Result<T, ClientError> {
         if let Some(egress) = &self.egress {
-            egress.append("to the ledger", &bytes).map_err(|error| ClientError::Transport(error.to_string()))?;
+            egress
+                .append("to the ledger", &bytes)
+                .map_err(|error| ClientError::Transport(error.to_string()))?;
         }
         let request = self.http.post(format!("{}{path}", self.base));
         let answer = request.header("content-type", "application/octet-stream").body(bytes).send().await?;
@@ -379,7 +403,10 @@ async fn successful(answer: reqwest::Response) -> Result<reqwest::Response, Clie
     }
     let bytes = bounded(answer, ANSWER).await?;
     let problem: Result<Problem, _> = serde_json::from_slice(&bytes);
-    Err(problem.map_or_else(|_| ClientError::Answer(format!("status {status}")), |p| ClientError::Problem(Box::new(p))))
+    Err(problem.map_or_else(
+        |_| ClientError::Answer(format!("status {status}")),
+        |p| ClientError::Problem(Box::new(p)),
+    ))
 }
 
 async fn body(answer: reqwest::Response, limit: usize) -> Result<Vec<u8>, ClientError> {
@@ -408,5 +435,6 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, ClientError> {
 /// The bytes in a member of an answer.
 fn bytes(answer: &Value, member: &str, limit: usize) -> Result<Vec<u8>, ClientError> {
     let text = answer.get(member).and_then(Value::as_str);
-    text.and_then(|text| from_base64url(text, limit)).ok_or_else(|| ClientError::Answer(format!("no {member}")))
+    text.and_then(|text| from_base64url(text, limit))
+        .ok_or_else(|| ClientError::Answer(format!("no {member}")))
 }

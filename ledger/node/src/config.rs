@@ -111,7 +111,13 @@ impl Default for MempoolLimits {
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { body_bytes: 8 * 1024 * 1024, request_seconds: 30, connections: 1024, streams: 64, idle_seconds: 120 }
+        Self {
+            body_bytes: 8 * 1024 * 1024,
+            request_seconds: 30,
+            connections: 1024,
+            streams: 64,
+            idle_seconds: 120,
+        }
     }
 }
 

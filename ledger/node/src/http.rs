@@ -64,7 +64,10 @@ type Reply = Result<Response, Problem>;
 pub(crate) fn router(api: Api, egress: Option<EgressLog>) -> Router {
     let router = Router::new()
         .route("/v1/transactions", post(submit::one).layer(DefaultBodyLimit::max(TRANSACTION_BYTES)))
-        .route("/v1/transactions/batch", post(submit::many).layer(DefaultBodyLimit::max(api.limits.body_bytes)))
+        .route(
+            "/v1/transactions/batch",
+            post(submit::many).layer(DefaultBodyLimit::max(api.limits.body_bytes)),
+        )
         .route("/v1/transactions/{id}", get(submit::status))
         .route("/v1/head", get(read::head))
         .route("/v1/genesis", get(read::genesis))
@@ -80,7 +83,9 @@ pub(crate) fn router(api: Api, egress: Option<EgressLog>) -> Router {
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(|| async { Problem::new(404, "NO_SUCH_ROUTE", "there is nothing at this path") })
-        .method_not_allowed_fallback(|| async { Problem::new(405, "METHOD", "this path takes another method") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(405, "METHOD", "this path takes another method")
+        })
         .layer(middleware::from_fn_with_state(api.clone(), bound))
         .with_state(api);
     match egress {
@@ -94,7 +99,8 @@ async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response
     let limit = Duration::from_secs(api.limits.request_seconds);
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(408, "TIMEOUT", "a request is sent and answered within the time limit").into_response(),
+        Err(_) => Problem::new(408, "TIMEOUT", "a request is sent and answered within the time limit")
+            .into_response(),
     };
     api.ledger.metrics.requests.with_label_values(&[response.status().as_str()]).inc();
     response
@@ -114,7 +120,10 @@ async fn metrics(State(api): State<Api>) -> Response {
 }
 
 /// Runs what reads much on a thread that may block.
-async fn blocking<T: Send + 'static>(api: &Api, work: impl FnOnce(&Ledger) -> T + Send + 'static) -> Result<T, Problem> {
+async fn blocking<T: Send + 'static>(
+    api: &Api,
+    work: impl FnOnce(&Ledger) -> T + Send + 'static,
+) -> Result<T, Problem> {
     let ledger = api.ledger.clone();
     let done = tokio::task::spawn_blocking(move || work(&ledger)).await;
     done.map_err(|_| Problem::new(500, "BUG", "this request broke the node's own rules; its log says how"))

@@ -108,7 +108,8 @@ fn judge(ledger: &Ledger, ids: &[Digest], transactions: Vec<SignedTransaction>) 
             Err(verdict) => put(ledger, &mut verdicts, slot, verdict),
         }
     }
-    let (mut slots, mut admissions) = (Vec::with_capacity(to_verify.len()), Vec::with_capacity(to_verify.len()));
+    let (mut slots, mut admissions) =
+        (Vec::with_capacity(to_verify.len()), Vec::with_capacity(to_verify.len()));
     for (slot, outcome) in verify(ledger.id(), to_verify) {
         match outcome {
             Ok(admission) => {
@@ -235,8 +236,10 @@ fn verify_chunk(ledger: &Digest, chunk: Vec<ToVerify>) -> Vec<Checked> {
     }
     let outcomes = VerifiedTransaction::verify_all(ledger, pairs, &mut StdRng::from_entropy());
     let rows = places.into_iter().zip(outcomes);
-    rows.map(|((slot, next, bytes), outcome)| (slot, outcome.map(|verified| Admission { verified, bytes, next })))
-        .collect()
+    rows.map(|((slot, next, bytes), outcome)| {
+        (slot, outcome.map(|verified| Admission { verified, bytes, next }))
+    })
+    .collect()
 }
 
 fn control_of(store: &Store, actor: &Did) -> Result<Option<PublicKey>, StoreError> {

@@ -79,9 +79,11 @@ impl Ledger {
     /// [`NodeError::Store`], [`NodeError::File`] or [`NodeError::Registry`] for the genesis.
     pub fn open(config: &Config) -> Result<(Arc<Self>, oneshot::Receiver<()>), NodeError> {
         config.check()?;
-        let bytes = std::fs::read(&config.genesis).map_err(|error| NodeError::file(&config.genesis, error))?;
+        let bytes =
+            std::fs::read(&config.genesis).map_err(|error| NodeError::file(&config.genesis, error))?;
         let genesis = ledger_chain::Genesis::from_bytes(&bytes)?;
-        std::fs::create_dir_all(&config.directory).map_err(|error| NodeError::file(&config.directory, error))?;
+        std::fs::create_dir_all(&config.directory)
+            .map_err(|error| NodeError::file(&config.directory, error))?;
         let store = Arc::new(Store::open(&config.directory, &config.store)?);
         let application = Application::open(store.clone(), genesis)?;
         let (submissions, receiver) = mpsc::channel(ingress::GROUPS);
@@ -322,7 +324,8 @@ impl Ledger {
         if candidates.is_empty() && !empty {
             return Ok(None);
         }
-        let (executed, dropped) = self.application.propose(candidates, now).inspect_err(|error| self.halt(error))?;
+        let (executed, dropped) =
+            self.application.propose(candidates, now).inspect_err(|error| self.halt(error))?;
         self.metrics.proposed(executed.timings());
         self.drop_refused(&dropped);
         Ok((empty || !executed.ids().is_empty()).then_some(executed))

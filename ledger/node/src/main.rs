@@ -46,10 +46,17 @@ fn new(directory: &str, network: &str, listen: &str, members: &[&str]) -> Result
         dids.push(decode::<DidGenesis>(&bytes, 64 * 1024)?);
     }
     let known: BTreeSet<_> = dids.iter().map(DidGenesis::did).collect();
-    let majority = u16::try_from(known.len() / 2 + 1).map_err(|_| NodeError::Config("too many members".into()))?;
+    let majority =
+        u16::try_from(known.len() / 2 + 1).map_err(|_| NodeError::Config("too many members".into()))?;
     let committee = Committee::new(majority, known)?;
     let listen = listen.parse().map_err(|_| NodeError::Config(USAGE.to_owned()))?;
-    let new = NewNetwork { network: NetworkId::new(network)?, group: GroupId(0), time: system_clock()(), dids, committee };
+    let new = NewNetwork {
+        network: NetworkId::new(network)?,
+        group: GroupId(0),
+        time: system_clock()(),
+        dids,
+        committee,
+    };
     create(Path::new(directory), listen, new, &mut rand::rngs::OsRng)?;
     Ok(())
 }

@@ -292,7 +292,8 @@ impl Mempool {
         for (actor, queue) in inner.queues.iter().filter(|(_, queue)| !queue.is_ready()) {
             let late = |entry: &&Waiting| now.saturating_duration_since(entry.since) >= patience;
             for (sequence, entry) in queue.waiting.iter().filter(|(_, entry)| late(entry)) {
-                let refusal = Refusal::SequenceAhead { actor: actor.clone(), got: *sequence, next: queue.next };
+                let refusal =
+                    Refusal::SequenceAhead { actor: actor.clone(), got: *sequence, next: queue.next };
                 let id = *entry.verified.id();
                 overdue.push(Dropped { actor: actor.clone(), sequence: *sequence, id, refusal });
             }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use ledger_chain::VerifiedTransaction;
 use crate::application::Timings;
-use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use ledger_chain::VerifiedTransaction;
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 /// What the node counts.
 pub(crate) struct Metrics {
@@ -31,7 +33,8 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, label: &str| {
-            let made = IntCounterVec::new(Opts::new(format!("causeway_ledger_{name}"), help), &[label]).expect(BUG);
+            let made =
+                IntCounterVec::new(Opts::new(format!("causeway_ledger_{name}"), help), &[label]).expect(BUG);
             registry.register(Box::new(made.clone())).expect(BUG);
             made
         };
@@ -41,7 +44,8 @@ impl Metrics {
             made
         };
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
-            let options = HistogramOpts::new(format!("causeway_ledger_{name}"), help).buckets(buckets.to_vec());
+            let options =
+                HistogramOpts::new(format!("causeway_ledger_{name}"), help).buckets(buckets.to_vec());
             let made = Histogram::with_opts(options).expect(BUG);
             registry.register(Box::new(made.clone())).expect(BUG);
             made
@@ -49,7 +53,11 @@ impl Metrics {
         let seconds = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
         let counts = [1.0, 10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0];
         Self {
-            transactions: counters("transactions_total", "Transactions committed, by namespace.", "namespace"),
+            transactions: counters(
+                "transactions_total",
+                "Transactions committed, by namespace.",
+                "namespace",
+            ),
             refusals: counters("refusals_total", "Transactions refused, by code.", "code"),
             requests: counters("requests_total", "Requests answered, by status.", "status"),
             height: gauge("height", "Height of the last block."),
@@ -61,7 +69,11 @@ impl Metrics {
             tree_seconds: histogram("tree_seconds", "Updating the state tree for a block.", &seconds),
             gather_seconds: histogram("gather_seconds", "Gathering a block's writes and history.", &seconds),
             verify_seconds: histogram("verify_seconds", "Checking a batch of submissions.", &seconds),
-            commit_seconds: histogram("commit_seconds", "Checking a certificate and writing a block, synced.", &seconds),
+            commit_seconds: histogram(
+                "commit_seconds",
+                "Checking a certificate and writing a block, synced.",
+                &seconds,
+            ),
             block_transactions: histogram("block_transactions", "Transactions in a block.", &counts),
             registry,
         }
@@ -79,8 +91,13 @@ impl Metrics {
 
     /// Seconds spent so far in verifying, executing, the tree, gathering and writing.
     pub(crate) fn spent(&self) -> [f64; 5] {
-        let stages =
-            [&self.verify_seconds, &self.execute_seconds, &self.tree_seconds, &self.gather_seconds, &self.commit_seconds];
+        let stages = [
+            &self.verify_seconds,
+            &self.execute_seconds,
+            &self.tree_seconds,
+            &self.gather_seconds,
+            &self.commit_seconds,
+        ];
         stages.map(Histogram::get_sample_sum)
     }
 

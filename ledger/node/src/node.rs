@@ -73,10 +73,19 @@ impl Node {
         };
         let idle = Duration::from_secs(config.http.idle_seconds);
         let listener = BoundedListener::new(listener, config.http.connections, idle);
-        let serving = axum::serve(listener, http::router(api, egress)).with_graceful_shutdown(stopped(stopping));
+        let serving =
+            axum::serve(listener, http::router(api, egress)).with_graceful_shutdown(stopped(stopping));
         let server = tokio::spawn(async move { serving.await });
         let patience = Duration::from_secs(config.http.request_seconds);
-        Ok(RunningNode { address, ledger: Some(ledger), closed, stop, engine: Some(engine), server, patience })
+        Ok(RunningNode {
+            address,
+            ledger: Some(ledger),
+            closed,
+            stop,
+            engine: Some(engine),
+            server,
+            patience,
+        })
     }
 }
 

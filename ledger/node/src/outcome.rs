@@ -208,7 +208,9 @@ mod tests {
             outcomes.refused(id(number), &Refusal::Withdrawn);
         }
         assert_eq!(outcomes.recall(&id(0)), None, "the oldest are forgotten");
-        assert!(matches!(outcomes.recall(&id(69_999)), Some(Status::Refused { code, .. }) if code == "WITHDRAWN"));
+        assert!(
+            matches!(outcomes.recall(&id(69_999)), Some(Status::Refused { code, .. }) if code == "WITHDRAWN")
+        );
         assert!(outcomes.inner().refused.len() <= REMEMBERED);
         outcomes.committed(1, &[id(69_999)]);
         assert_eq!(outcomes.recall(&id(69_999)), None);

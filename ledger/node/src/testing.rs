@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use did_registry::{
-    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, NetworkId, Retirement, Rotation, SigningKey, Suite,
-    Timestamp,
+    Committee, Did, DidOperation, Digest, Genesis as DidGenesis, NetworkId, Retirement, Rotation, SigningKey,
+    Suite, Timestamp,
 };
 use ledger_chain::{
     AnchorOperation, Genesis, GroupId, Operation, SignedTransaction, Transaction, ValidatorSet,
@@ -26,8 +26,7 @@ impl Agency {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let control = SigningKey::generate(Suite::Ed25519, &mut rng);
         let next = SigningKey::generate(Suite::Ed25519, &mut rng);
-        let genesis =
-            DidGenesis::new(network(), control.public_key(), next.public_key().commitment());
+        let genesis = DidGenesis::new(network(), control.public_key(), next.public_key().commitment());
         let did = genesis.did();
         Self { control, next, genesis, did }
     }
@@ -97,7 +96,8 @@ pub fn genesis(agencies: &[Agency]) -> Genesis {
         network: network(),
         group: GroupId(0),
         time: time(START),
-        validators: ValidatorSet::new(BTreeMap::from([(validator().public_key(), 1)])).expect("one validator"),
+        validators: ValidatorSet::new(BTreeMap::from([(validator().public_key(), 1)]))
+            .expect("one validator"),
         dids: agencies.iter().map(|agency| agency.genesis.clone()).collect(),
         committee: committee(agencies),
     }

@@ -51,7 +51,8 @@ fn a_consent_works_for_nobody_else() {
     let mut longer = given.clone();
     longer.consent.expires = longer.consent.expires.plus(600);
     assert_eq!(code(longer.verify(&policy, &key, "n1", now)), Reason::BadSignature);
-    let mut redirected = Consent::to(&policy, key.clone(), "n1", now).for_pass(holder.public_key()).sign(&holder);
+    let mut redirected =
+        Consent::to(&policy, key.clone(), "n1", now).for_pass(holder.public_key()).sign(&holder);
     redirected.verify(&policy, &key, "n1", now).expect("as given");
     redirected.consent.pass = Some(thief.public_key());
     assert_eq!(code(redirected.verify(&policy, &key, "n1", now)), Reason::BadSignature);

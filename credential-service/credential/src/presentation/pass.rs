@@ -76,7 +76,8 @@ pub fn document_digest(document: &Value) -> Digest {
 /// Decides on a pass shown at a gate, under an anchored policy.
 pub fn verify_pass(text: &str, policy: &Digest, facts: &Facts, challenge: &Challenge<'_>) -> Decision {
     let mut decision = Decision { verdict: Verdict::default(), ages: None, source: None, claims: None };
-    let read = read(text).and_then(|(presentation, pass)| Ok((SecuredDocument::from_value(&presentation)?, pass)));
+    let read =
+        read(text).and_then(|(presentation, pass)| Ok((SecuredDocument::from_value(&presentation)?, pass)));
     let (presentation, pass) = match read {
         Ok(read) => read,
         Err(finding) => {
@@ -85,7 +86,8 @@ pub fn verify_pass(text: &str, policy: &Digest, facts: &Facts, challenge: &Chall
         }
     };
     let authentic = authenticate_document(&pass, facts, challenge.now, None);
-    let source = authentic.and_then(|(credential, issuer)| Ok((source(&pass, &credential, issuer)?, credential)));
+    let source =
+        authentic.and_then(|(credential, issuer)| Ok((source(&pass, &credential, issuer)?, credential)));
     let ((source, schema), credential) = match source {
         Ok(read) => read,
         Err(finding) => {
@@ -117,12 +119,18 @@ fn read(text: &str) -> Result<(Value, Value), Finding> {
             let pass = pass.clone();
             Ok((presentation, pass))
         }
-        Some([_, _, ..]) => Err(Finding::new(Reason::MultipleEntries, "a presentation holds exactly one pass")),
+        Some([_, _, ..]) => {
+            Err(Finding::new(Reason::MultipleEntries, "a presentation holds exactly one pass"))
+        }
         _ => Err(Finding::new(Reason::BadEncoding, "a presentation holds one pass")),
     }
 }
 
-pub(super) fn source(pass: &Value, credential: &VerifiedCredential, issuer: Did) -> Result<(Source, Digest), Finding> {
+pub(super) fn source(
+    pass: &Value,
+    credential: &VerifiedCredential,
+    issuer: Did,
+) -> Result<(Source, Digest), Finding> {
     let missing = |what: &str| Finding::new(Reason::BadEncoding, format!("a pass has {what}"));
     let mut named = credential.types().iter().filter_map(|name| read_type_name(name));
     let (Some((credential_type, schema)), None) = (named.next(), named.next()) else {
@@ -141,7 +149,11 @@ pub(super) fn source(pass: &Value, credential: &VerifiedCredential, issuer: Did)
 }
 
 /// The outer proof must be by the key that the pass names, over this challenge and this verifier (W1).
-fn holder_parts(presentation: SecuredDocument, holder: &PublicKey, challenge: &Challenge<'_>) -> (Part, Part) {
+fn holder_parts(
+    presentation: SecuredDocument,
+    holder: &PublicKey,
+    challenge: &Challenge<'_>,
+) -> (Part, Part) {
     let did = did_key(holder);
     if presentation.unverified_method() != format!("{did}#{}", holder.to_multibase()) {
         let finding = Finding::new(Reason::HolderMismatch, "the pass is shown by the key it was issued to");
@@ -158,7 +170,8 @@ fn holder_parts(presentation: SecuredDocument, holder: &PublicKey, challenge: &C
     match presentation.verify(holder, &expected).map_err(Finding::from) {
         Ok(shown) if shown.created().is_some_and(|at| now.since(at) <= max_age) => (Part::Good, Part::Good),
         Ok(_) => {
-            let finding = Finding::new(Reason::Expired, format!("a pass is shown at most {max_age} s after signing"));
+            let finding =
+                Finding::new(Reason::Expired, format!("a pass is shown at most {max_age} s after signing"));
             (Part::Good, Part::Bad(finding))
         }
         Err(finding) if finding.code == Reason::BadSignature => (Part::Bad(finding), Part::NotChecked),

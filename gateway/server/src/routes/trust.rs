@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use ledger_chain::bundle::{TrustBundle};
+use ledger_chain::bundle::TrustBundle;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
 //! What may be in a block: one's own and everybody else's.
 
+use did_registry::{DidOperation, Signature};
+use ledger_chain::Operation;
+use ledger_chain::light::TrustedHead;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use did_registry::{DidOperation, Signature};
-use ledger_chain::light::TrustedHead;
-use ledger_chain::Operation;
 
 use super::*;
 use crate::config::StoreConfig;
@@ -104,7 +104,8 @@ fn what_one_proposes_another_validates_to_the_same_head() {
         assert_eq!(validated.head(), &head.head);
         assert_eq!(other.commit(validated), head);
     }
-    let trusted = TrustedHead::from_genesis(one.application.genesis(), &one.application.tip().unwrap().head).unwrap();
+    let trusted =
+        TrustedHead::from_genesis(one.application.genesis(), &one.application.tip().unwrap().head).unwrap();
     let view = TreeView::new(&other.application.store);
     let key = StateKey::Actor(one.agencies[1].did.clone());
     let tip = other.application.tip().unwrap();
@@ -217,7 +218,8 @@ fn a_key_change_is_its_actors_last_transaction_in_a_block() {
 fn a_refused_transaction_holds_up_its_actor_and_nobody_else() {
     let node = Node::new(2);
     let (agency, other) = (&node.agencies[0], &node.agencies[1]);
-    let senseless = Operation::Anchor(ledger_chain::AnchorOperation::Batch { root: *node.ledger(), count: 0 });
+    let senseless =
+        Operation::Anchor(ledger_chain::AnchorOperation::Batch { root: *node.ledger(), count: 0 });
     let candidates = vec![
         agency.anchor(node.ledger(), 0),
         agency.sign(node.ledger(), 1, senseless),
@@ -227,7 +229,10 @@ fn a_refused_transaction_holds_up_its_actor_and_nobody_else() {
     let (executed, dropped) = node.propose(candidates.clone());
     assert_eq!(executed.ids(), [candidates[0].id(), candidates[3].id()]);
     assert_eq!(dropped.len(), 1, "number 2 is not refused: its turn has not come");
-    assert_eq!((dropped[0].id, dropped[0].sequence, dropped[0].refusal.code()), (candidates[1].id(), 1, "BOUNDS"));
+    assert_eq!(
+        (dropped[0].id, dropped[0].sequence, dropped[0].refusal.code()),
+        (candidates[1].id(), 1, "BOUNDS")
+    );
 }
 
 #[test]

@@ -45,7 +45,9 @@ impl LedgerEvents {
             }
             match self.response.chunk().await? {
                 None => return Ok(None),
-                Some(piece) if self.buffer.len() + piece.len() <= EVENT => self.buffer.extend_from_slice(&piece),
+                Some(piece) if self.buffer.len() + piece.len() <= EVENT => {
+                    self.buffer.extend_from_slice(&piece)
+                }
                 Some(_) => return Err(ClientError::Answer(format!("an event of more than {EVENT} bytes"))),
             }
         }

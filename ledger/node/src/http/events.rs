@@ -65,7 +65,8 @@ pub(super) async fn stream(
         }
     };
     let room = api.streams.clone().try_acquire_owned();
-    let room = room.map_err(|_| Problem::new(503, "BUSY", "as many event streams as this node serves are open"))?;
+    let room =
+        room.map_err(|_| Problem::new(503, "BUSY", "as many event streams as this node serves are open"))?;
     let (events, receiver) = mpsc::channel(AHEAD);
     tokio::spawn(follow(api, cursor, events, room));
     let events = ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>);

@@ -67,7 +67,8 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).expect("writes because a problem is plain text and numbers");
-        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
@@ -141,7 +142,9 @@ impl From<PathRejection> for Problem {
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(413, "TOO_LARGE", "the body is larger than this path takes"),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(413, "TOO_LARGE", "the body is larger than this path takes")
+            }
             _ => Self::new(400, "MALFORMED", "the body broke off"),
         }
     }

@@ -5,8 +5,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse as _;
-use did_registry::{Did, Timestamp};
 use did_registry::canonical::encode;
+use did_registry::{Did, Timestamp};
 use ledger_chain::{Block, StateKey};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -71,7 +71,8 @@ pub(super) async fn genesis(State(api): State<Api>) -> Reply {
 
 pub(super) async fn record_by_key(State(api): State<Api>, query: Params<AsOf>) -> Reply {
     let Query(query) = query?;
-    let text = query.key.as_deref().ok_or_else(|| Problem::query("name the record by ?key= or in the path"))?;
+    let text =
+        query.key.as_deref().ok_or_else(|| Problem::query("name the record by ?key= or in the path"))?;
     answer(&api, keys::from_text(text)?, &query)
 }
 
@@ -150,7 +151,11 @@ pub(super) async fn keys(
 ) -> Reply {
     let (Path(namespace), Query(query)) = (path?, query?);
     if !is_listed(&namespace) {
-        return Err(Problem::new(404, "NO_SUCH_NAMESPACE", "keys of did, actor, anchor and receipt are not listed"));
+        return Err(Problem::new(
+            404,
+            "NO_SUCH_NAMESPACE",
+            "keys of did, actor, anchor and receipt are not listed",
+        ));
     }
     let after = query.after.as_deref().map(keys::from_text).transpose()?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
@@ -179,7 +184,8 @@ pub(super) async fn block(
     headers: HeaderMap,
 ) -> Reply {
     let Path(height) = path?;
-    let raw = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == b"application/octet-stream");
+    let raw =
+        headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == b"application/octet-stream");
     let read = move |ledger: &Ledger| -> Result<Vec<u8>, Problem> {
         let bytes = ledger.store.block(height)?.ok_or(QueryError::NoSuchHeight)?;
         if raw { Ok(bytes) } else { Ok(block_view(&bytes)?.to_string().into_bytes()) }

@@ -79,7 +79,11 @@ fn numbered(ledger: &Ledger, did: &Did, version: u32) -> Result<Option<DidRecord
         return if heights.is_empty() { Ok(None) } else { Err(no_version(version)) };
     };
     let record = ledger.did(did, *height)?;
-    if record.as_ref().is_some_and(|record| record.version == version) { Ok(record) } else { Err(no_version(version)) }
+    if record.as_ref().is_some_and(|record| record.version == version) {
+        Ok(record)
+    } else {
+        Err(no_version(version))
+    }
 }
 
 fn no_version(version: u32) -> Problem {

@@ -72,7 +72,8 @@ pub(super) async fn one(
     let Query(query) = query?;
     check_type(&headers)?;
     let signed = SignedTransaction::from_bytes(&body?)?;
-    let (id, verdict) = api.ledger.try_submit(vec![signed]).await.pop().ok_or_else(|| Problem::halted("at once"))?;
+    let (id, verdict) =
+        api.ledger.try_submit(vec![signed]).await.pop().ok_or_else(|| Problem::halted("at once"))?;
     let mut status = verdict.map_err(|rejection| Problem::from(rejection).of(id))?;
     if query.wait.is_some() {
         status = settle(&api, id, status, deadline(&api)).await;
@@ -116,7 +117,8 @@ pub(super) async fn many(
 }
 
 fn submitted((id, verdict): Answer) -> Submitted {
-    let refused = |rejection: Rejection| Status::Refused { code: rejection.code().into(), rule: rejection.to_string() };
+    let refused =
+        |rejection: Rejection| Status::Refused { code: rejection.code().into(), rule: rejection.to_string() };
     Submitted { id: Some(id), status: verdict.unwrap_or_else(refused) }
 }
 
@@ -124,7 +126,9 @@ type Undecoded = Option<(String, String)>;
 
 /// Takes a batch apart: for each entry why it is no transaction, or nothing; and the transactions.
 fn split(body: &[u8]) -> Result<(Vec<Undecoded>, Vec<SignedTransaction>), Problem> {
-    let framing = || Problem::new(400, "FRAMING", "a batch is entries of 4 bytes length, little-endian, and as many bytes");
+    let framing = || {
+        Problem::new(400, "FRAMING", "a batch is entries of 4 bytes length, little-endian, and as many bytes")
+    };
     let (mut entries, mut good, mut rest) = (Vec::new(), Vec::new(), body);
     while !rest.is_empty() {
         if entries.len() == BATCH {

@@ -7,7 +7,8 @@ use rand_chacha::rand_core::SeedableRng as _;
 use super::*;
 use crate::testing::Agency;
 
-const LIMITS: MempoolLimits = MempoolLimits { transactions: 100, bytes: 1 << 20, per_actor: 20, gap_seconds: 60 };
+const LIMITS: MempoolLimits =
+    MempoolLimits { transactions: 100, bytes: 1 << 20, per_actor: 20, gap_seconds: 60 };
 const BLOCK: BlockLimits = BlockLimits { transactions: 1000, bytes: 1 << 20 };
 
 fn ledger() -> Digest {
@@ -194,7 +195,9 @@ fn what_was_read_before_a_block_is_not_believed_after_it() {
 #[test]
 fn an_actor_has_one_turn_however_often_it_comes_and_goes() {
     let (pool, agency) = (Mempool::new(LIMITS), Agency::new(1));
-    let admit = |sequence, next| pool.admit(next, vec![admission(&agency, sequence, next)], |_| Ok(next)).pop().unwrap();
+    let admit = |sequence, next| {
+        pool.admit(next, vec![admission(&agency, sequence, next)], |_| Ok(next)).pop().unwrap()
+    };
     for sequence in 0..10 {
         admit(sequence, sequence).unwrap();
         let block = pool.take(&BLOCK);

@@ -57,11 +57,17 @@ async fn what_arrives_together_shares_blocks_and_a_lone_one_does_not_wait() {
     assert_eq!(settled, Status::Committed { height: 1, position: 0 });
 
     let many: Vec<_> = (1..200).flat_map(|n| agencies.iter().map(move |a| (a, n))).collect();
-    let many: Vec<_> = many.into_iter().map(|(agency, n)| agency.anchor(ledger.id(), if agency.did == agencies[0].did { n } else { n - 1 })).collect();
+    let many: Vec<_> = many
+        .into_iter()
+        .map(|(agency, n)| agency.anchor(ledger.id(), if agency.did == agencies[0].did { n } else { n - 1 }))
+        .collect();
     let last = many.last().unwrap().id();
     assert!(ledger.submit(many).await.iter().all(|(_, verdict)| verdict.is_ok()));
     let settled = tokio::time::timeout(LONG, ledger.settled(last)).await.unwrap().unwrap();
-    assert!(matches!(settled, Status::Committed { height: 2..=4, .. }), "1990 transactions in few blocks: {settled:?}");
+    assert!(
+        matches!(settled, Status::Committed { height: 2..=4, .. }),
+        "1990 transactions in few blocks: {settled:?}"
+    );
     node.shutdown().await;
 }
 

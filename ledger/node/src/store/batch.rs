@@ -43,7 +43,13 @@ impl BlockBatch {
     }
 
     /// Records, their tree and its roots.
-    pub(crate) fn state(&mut self, store: &Store, changes: &Changes, updates: &[ShardUpdate<'_>], roots: &ShardRoots) {
+    pub(crate) fn state(
+        &mut self,
+        store: &Store,
+        changes: &Changes,
+        updates: &[ShardUpdate<'_>],
+        roots: &ShardRoots,
+    ) {
         for update in updates {
             for (key, node) in &update.nodes {
                 self.put(store, Column::Nodes, key, node);

@@ -73,7 +73,8 @@ impl Store {
         place
             .map(|bytes| {
                 let (height, position) = bytes.split_at_checked(8).ok_or_else(|| short("transactions"))?;
-                let position = position.try_into().map(u32::from_be_bytes).map_err(|_| short("transactions"))?;
+                let position =
+                    position.try_into().map(u32::from_be_bytes).map_err(|_| short("transactions"))?;
                 Ok(Position { height: number(height)?, position })
             })
             .transpose()
@@ -169,7 +170,8 @@ pub(super) fn read_value(
 ) -> Result<Option<Vec<u8>>, StoreError> {
     values.seek_for_prev(value_key(key, height));
     // Outside its prefix the iterator may stand anywhere, so the key is compared.
-    let found = values.item().filter(|(found, _)| found.starts_with(key.as_bytes())).map(|(_, value)| value.to_vec());
+    let found =
+        values.item().filter(|(found, _)| found.starts_with(key.as_bytes())).map(|(_, value)| value.to_vec());
     if found.is_none() {
         values.status()?;
     }

@@ -29,7 +29,13 @@ fn head(height: u64, at: Timestamp) -> SignedHead {
 }
 
 /// A block that writes `value` under each key.
-fn batch<'a>(store: &Store, height: u64, keys: &'a [StateKey], changes: &'a mut Changes, value: u8) -> BlockBatch {
+fn batch<'a>(
+    store: &Store,
+    height: u64,
+    keys: &'a [StateKey],
+    changes: &'a mut Changes,
+    value: u8,
+) -> BlockBatch {
     for key in keys {
         changes.insert(key.clone(), vec![value; 3]);
     }
@@ -65,7 +71,10 @@ fn a_block_is_invisible_until_it_is_committed_and_whole_after_reopening() {
         let store = Store::open(directory.path(), &CONFIG).unwrap();
         let mut changes = Changes::new();
         let written = batch(&store, 7, &keys, &mut changes, 1);
-        assert_eq!((store.tip().unwrap(), store.block(7).unwrap(), store.transaction(&id).unwrap()), (None, None, None));
+        assert_eq!(
+            (store.tip().unwrap(), store.block(7).unwrap(), store.transaction(&id).unwrap()),
+            (None, None, None)
+        );
         store.commit(written).unwrap();
     }
     let store = Store::open(directory.path(), &CONFIG).unwrap();
@@ -90,7 +99,9 @@ fn a_record_is_read_as_of_a_height_and_never_as_its_neighbours() {
         store.commit(batch(&store, height, written, &mut changes, value)).unwrap();
     }
     for key in written {
-        for (height, value) in [(2, None), (3, Some(3)), (4, Some(3)), (5, Some(5)), (8, Some(5)), (u64::MAX, Some(9))] {
+        for (height, value) in
+            [(2, None), (3, Some(3)), (4, Some(3)), (5, Some(5)), (8, Some(5)), (u64::MAX, Some(9))]
+        {
             assert_eq!(store.record(key, height).unwrap(), value.map(|value| vec![value; 3]), "at {height}");
         }
         assert_eq!(store.versions(key, 10).unwrap(), [3, 5, 9]);

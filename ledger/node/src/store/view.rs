@@ -133,7 +133,8 @@ impl Nodes for LogView<'_> {
         if let Some(hash) = self.added.get(&(level, index)) {
             return *hash;
         }
-        let missing = || StoreError::Damaged(format!("the history lacks the hash at level {level}, index {index}"));
+        let missing =
+            || StoreError::Damaged(format!("the history lacks the hash at level {level}, index {index}"));
         let found = self.store.log_node(level, index).and_then(|hash| hash.ok_or_else(missing).map(Some));
         self.fault.note(found).unwrap_or(Digest::from_bytes([0; 32]))
     }

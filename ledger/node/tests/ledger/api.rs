@@ -72,7 +72,10 @@ async fn a_transaction_goes_in_and_everything_about_it_can_be_proven() {
     let block = Block::from_bytes(&bytes(&view, "block")).unwrap();
     assert_eq!((block.header.hash(), block.transactions.len()), (later.head.block, 1));
     assert_eq!(view["transactions"][0]["id"], id.to_string());
-    let raw = served.http.get(served.url(&format!("/v1/blocks/{height}"))).header("accept", "application/octet-stream");
+    let raw = served
+        .http
+        .get(served.url(&format!("/v1/blocks/{height}")))
+        .header("accept", "application/octet-stream");
     assert_eq!(Block::from_bytes(&raw.send().await.unwrap().bytes().await.unwrap()).unwrap(), block);
     let (_, list) = served.get("/v1/blocks?from=0&limit=1").await;
     assert_eq!((list["heads"].as_array().unwrap().len(), &list["next"]), (1, &Value::from(1)));
@@ -94,7 +97,8 @@ async fn bad_input_is_refused_each_with_its_code() {
     trailing.push(0);
     let (stranger, agency) = (Agency::new(1), &served.agencies[0]);
     let elsewhere = agency.anchor(&Digest::sha256(b"another ledger"), 0);
-    let misnamed = agency.sign(&served.ledger, 0, Operation::Did(DidOperation::Create(stranger.genesis.clone())));
+    let misnamed =
+        agency.sign(&served.ledger, 0, Operation::Did(DidOperation::Create(stranger.genesis.clone())));
     let senseless = Operation::Anchor(ledger_chain::AnchorOperation::Batch { root: served.ledger, count: 0 });
     for (body, expected) in [
         (Vec::new(), (400, "MALFORMED")),
@@ -244,7 +248,8 @@ async fn a_document_resolves_as_of_any_version_time_and_height() {
     let did: &Did = &agency.did;
     let head = DidOperation::Create(agency.genesis.clone()).hash(did);
     let rotated = served.commit(&agency.rotate(&served.ledger, 0, head)).await["height"].as_u64().unwrap();
-    let key_of = |answer: &Value| answer["didDocument"]["verificationMethod"][0]["publicKeyMultibase"].clone();
+    let key_of =
+        |answer: &Value| answer["didDocument"]["verificationMethod"][0]["publicKeyMultibase"].clone();
     let (old, new) = (agency.control.public_key().to_multibase(), agency.next.public_key().to_multibase());
     let at_start = did_registry::Timestamp::from_seconds(START).unwrap();
     for (query, key, version) in [
@@ -303,7 +308,8 @@ async fn a_slow_request_is_ended() {
     let answer = tokio::time::timeout(LONG, request.send()).await.unwrap().unwrap();
     assert_eq!(answer.status().as_u16(), 408);
     // A wait for something that waits itself ends with the truth: it is pending.
-    let (status, answer) = served.post("/v1/transactions?wait=committed", served.anchor(0, 1).to_bytes()).await;
+    let (status, answer) =
+        served.post("/v1/transactions?wait=committed", served.anchor(0, 1).to_bytes()).await;
     assert_eq!((status, answer["status"].as_str()), (202, Some("pending")));
     served.node.shutdown().await;
 }

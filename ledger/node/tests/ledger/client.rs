@@ -2,8 +2,8 @@
 
 use ledger_chain::light::LightError;
 use ledger_chain::{Record, StateKey};
-use ledger_node::client::{ClientError, LedgerClient};
 use ledger_node::Status;
+use ledger_node::client::{ClientError, LedgerClient};
 
 use crate::node::Served;
 use crate::testing::{Agency, forged, genesis};

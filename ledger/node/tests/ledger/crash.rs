@@ -56,7 +56,13 @@ impl Drop for Process {
 }
 
 /// Sends an agency's anchors one after the other and notes what was acknowledged, until the node is gone.
-async fn stream(url: String, agency: Arc<Agency>, ledger: Digest, from: u64, count: Arc<AtomicU64>) -> Vec<(Digest, u64, u32)> {
+async fn stream(
+    url: String,
+    agency: Arc<Agency>,
+    ledger: Digest,
+    from: u64,
+    count: Arc<AtomicU64>,
+) -> Vec<(Digest, u64, u32)> {
     let client = LedgerClient::new(&url).unwrap();
     let mut acknowledged = Vec::new();
     for sequence in from.. {
@@ -110,7 +116,8 @@ async fn killed_at_any_moment_it_loses_nothing_acknowledged_and_shows_nothing_ha
         tokio::time::timeout(pause, std::future::pending::<()>()).await.unwrap_err();
         process.kill();
         while let Some(sent) = streams.join_next().await {
-            acknowledged.extend(sent.unwrap().into_iter().map(|(id, height, position)| (id, (height, position))));
+            acknowledged
+                .extend(sent.unwrap().into_iter().map(|(id, height, position)| (id, (height, position))));
         }
     }
     assert!(acknowledged.len() >= 8 * 20);
@@ -133,8 +140,11 @@ fn replay(directory: &Path, acknowledged: &HashMap<Digest, (u64, u32)>) {
         for (position, signed) in (0u32..).zip(&block.transactions) {
             places.insert((height, position), signed.clone());
         }
-        let executed =
-            if height == 0 { application.found().unwrap() } else { application.validate(block, far).unwrap() };
+        let executed = if height == 0 {
+            application.found().unwrap()
+        } else {
+            application.validate(block, far).unwrap()
+        };
         assert_eq!(executed.head(), &head.head, "height {height}");
         application.commit(executed, head).unwrap();
     }
@@ -160,7 +170,11 @@ async fn with_a_full_disk_it_refuses_cleanly_and_continues_once_there_is_room() 
     // No file may grow over 600 kB: writing fails as on a full disk. The shell passes the limit on, and that
     // the signal which usually goes with it is ignored.
     let mut command = Command::new("sh");
-    let run = format!("ulimit -f 1200; trap '' XFSZ; exec {} run {}", env!("CARGO_BIN_EXE_ledger-node"), directory.path().display());
+    let run = format!(
+        "ulimit -f 1200; trap '' XFSZ; exec {} run {}",
+        env!("CARGO_BIN_EXE_ledger-node"),
+        directory.path().display()
+    );
     command.arg("-c").arg(run);
     let process = Process::start(command);
     let client = LedgerClient::new(&process.url).unwrap();
@@ -168,7 +182,9 @@ async fn with_a_full_disk_it_refuses_cleanly_and_continues_once_there_is_room() 
     let refused = 'full: loop {
         let from = acknowledged.len() as u64;
         assert!(from < 100_000, "the disk is full at some point");
-        for part in (from..from + 1000).map(|n| agencies[0].anchor(&ledger, n)).collect::<Vec<_>>().chunks(100) {
+        for part in
+            (from..from + 1000).map(|n| agencies[0].anchor(&ledger, n)).collect::<Vec<_>>().chunks(100)
+        {
             match client.commit_batch(part).await {
                 Ok(places) => acknowledged.extend(part.iter().map(SignedTransaction::id).zip(places)),
                 Err(error) => break 'full error,
@@ -182,7 +198,10 @@ async fn with_a_full_disk_it_refuses_cleanly_and_continues_once_there_is_room() 
     let health = reqwest::get(format!("{}/health", process.url)).await.unwrap();
     assert_eq!(health.status().as_u16(), 503);
     for (id, (height, position)) in &acknowledged {
-        assert_eq!(client.status(id).await.unwrap(), Status::Committed { height: *height, position: *position });
+        assert_eq!(
+            client.status(id).await.unwrap(),
+            Status::Committed { height: *height, position: *position }
+        );
     }
     drop(process);
 
