@@ -18,18 +18,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The program, as fresh as its sources: cargo builds a package's own programs for its tests, not others'.
+/// The program, which `make test` builds with the tests of its own package.
 fn causeway() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let release = test.parent().and_then(Path::parent).unwrap();
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let arguments =
-        ["build", "--locked", "--offline", "--release", "--quiet", "-p", "causeway", "--bin", "causeway"];
-    let target = release.parent().unwrap();
-    let built =
-        Command::new(cargo).args(arguments).current_dir(root()).env("CARGO_TARGET_DIR", target).status();
-    assert!(built.unwrap().success(), "the program builds");
-    release.join("causeway")
+    let program = Path::new(env!("CARGO_BIN_EXE_health-code")).with_file_name("causeway");
+    assert!(program.is_file(), "{} is missing: cargo build --release -p causeway", program.display());
+    program
 }
 
 fn options(directory: &Path) -> Options {
@@ -129,7 +122,7 @@ async fn a_directory_that_no_story_wrote_is_not_emptied() {
 
 /// The story as a program of its own, small.
 fn program(directory: &Path, keep: bool) -> Command {
-    let _built = causeway(); // beside it
+    assert!(causeway().is_file(), "the story's program finds the other beside it");
     let mut program = Command::new(env!("CARGO_BIN_EXE_health-code"));
     program.args(["--people", "120", "--travellers", "40"]);
     program.arg("--directory").arg(directory).arg("--data").arg(root().join("../shared/data/dcc"));

@@ -81,7 +81,7 @@ async fn whoever_does_not_satisfy_the_rule_is_told_which_part_and_gets_no_pass()
     town.clock.advance(14 * DAY);
     town.follow().await.unwrap();
     let faults = town.apply_with(&well).await.unwrap().faults();
-    assert_eq!(faults, ["validity EXPIRED", "rule RULE_FAILED"]);
+    assert_eq!(faults, ["validity EXPIRED", "freshness LIST_STALE?", "rule RULE_FAILED"]);
     // Text that is nothing at all is answered as well.
     let challenge = town.challenge(&town.rules.entry.id()).await.unwrap();
     let answer = town.verify("~", &challenge.nonce).await.unwrap();

@@ -20,9 +20,26 @@ mod subject;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use measure::Report;
+
+/// Every figure, in the order of the documentation.
+const FIGURES: [&str; 13] = [
+    "ledger.solo.tx_per_s",
+    "ledger.solo.commit_p50_ms",
+    "ledger.anchor.commitments_per_s",
+    "did.resolve_us",
+    "did.resolve_http_per_s",
+    "credential.sdjwt_es256.issue_per_s",
+    "credential.sdjwt_es256.verify_per_s",
+    "credential.jcs.issue_per_s",
+    "credential.jcs.verify_per_s",
+    "dcc.verify_us",
+    "crossing.first_pass_p95_ms",
+    "crossing.repeat_p95_ms",
+    "crossing.transcodes_per_s",
+];
 
 /// Measures everything whose name begins with `only`, or everything; takes up to four minutes. Makes its
 /// directories under the system's temporary directory and removes them again, also after Ctrl-C.
@@ -30,6 +47,9 @@ use measure::Report;
 /// # Errors
 /// Whatever does not go as it should; the figures printed before it stand.
 pub fn run(only: Option<&str>) -> anyhow::Result<()> {
+    let only = only.unwrap_or_default();
+    let wanted: Vec<&str> = FIGURES.into_iter().filter(|name| name.starts_with(only)).collect();
+    ensure!(!wanted.is_empty(), "no figure's name begins with {only:?}; there are {}", FIGURES.join(", "));
     let mut report = Report::new(only);
     let scratch = Scratch::new()?;
     // A thread of its own, so that it does not matter whether the caller runs on a runtime.
@@ -45,7 +65,8 @@ pub fn run(only: Option<&str>) -> anyhow::Result<()> {
         });
         bench.join().unwrap_or_else(|_| anyhow::bail!("the bench broke one of its own rules"))
     })?;
-    anyhow::ensure!(report.printed() > 0, "no figure's name begins with {:?}", only.unwrap_or_default());
+    let missing: Vec<&str> = wanted.into_iter().filter(|name| !report.told(name)).collect();
+    ensure!(missing.is_empty(), "not measured: {}", missing.join(", "));
     Ok(())
 }
 
@@ -73,5 +94,19 @@ impl Drop for Scratch {
         if let Err(error) = std::fs::remove_dir_all(&self.0).with_context(|| self.0.display().to_string()) {
             eprintln!("bench: the temporary directory stays: {error:#}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_figure_has_is_refused_before_anything_is_measured() {
+        let refused = run(Some("crossing.teleport")).unwrap_err().to_string();
+        assert!(
+            refused.contains("crossing.teleport") && refused.contains("crossing.repeat_p95_ms"),
+            "{refused}"
+        );
     }
 }

@@ -71,6 +71,9 @@ pub async fn register(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<Opt
 /// [`IdentityError::Actor`] if a key is lost.
 pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, IdentityError> {
     let mut moved = actor.settle(record)?;
+    if record.deactivated.is_some() {
+        return Ok(moved); // its document has no keys any more, so none is missed
+    }
     for (file, suite) in DOCUMENT_KEYS {
         let slot = actor.slot(file, suite);
         if slot.path.exists() || slot.incoming.exists() {

@@ -297,7 +297,8 @@ impl Agency {
     pub async fn bundle(&self, from: Option<u64>) -> Result<TrustBundle, AgencyError> {
         let view = self.trust.view();
         match from {
-            None => Ok(view.bundle.clone()),
+            // Whoever has no head yet starts from the genesis.
+            None => Ok(TrustBundle { consistency: None, ..view.bundle.clone() }),
             Some(_) => {
                 let height = Some(view.facts.as_of.height);
                 let bundle =

@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default: usize| arguments.next().map_or(Ok(default), |text| text.parse());
     let (transactions, actors, dids) = (number(500_000)?, number(100)?, number(1_000_000)?);
-    let block = number(20_000)?;
+    let block = number(10_000)?;
     let home = arguments.next().unwrap_or_else(|| std::env::temp_dir().display().to_string());
     let directory = Path::new(&home).join(format!("causeway-throughput-{}", std::process::id()));
     let load = Load { transactions, actors, group: 1000, window: 32, block };

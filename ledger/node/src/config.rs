@@ -99,7 +99,7 @@ pub struct StoreConfig {
 
 impl Default for BlockLimits {
     fn default() -> Self {
-        Self { transactions: 20_000, bytes: 8 * 1024 * 1024 }
+        Self { transactions: 10_000, bytes: 8 * 1024 * 1024 }
     }
 }
 

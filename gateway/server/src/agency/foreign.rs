@@ -7,6 +7,7 @@ use credential::{Finding, Overall, Part, Reason, dcc, foreign};
 use did_registry::{Digest, PublicKey, Timestamp};
 use rand::rngs::OsRng;
 
+use super::passes::check_pass_key;
 use super::{Agency, AgencyError};
 
 /// The lists that foreign certificates are verified against.
@@ -56,6 +57,7 @@ impl Agency {
         at: Option<Timestamp>,
     ) -> Result<ForeignVerdict, AgencyError> {
         let foreign = self.foreign.as_ref().ok_or(AgencyError::NoForeign)?;
+        check_pass_key(holder)?;
         let view = self.trust.view();
         let policy = view.facts.policies.get(policy).filter(|policy| policy.verifier == self.did);
         let policy = policy.ok_or(AgencyError::Missing("policy of this agency"))?;

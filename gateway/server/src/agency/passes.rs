@@ -131,10 +131,7 @@ impl Agency {
             return Err(Finding::new(Reason::HolderMismatch, rule));
         }
         request.holder.verify(&self.did, nonce)?;
-        match request.holder.key.suite() {
-            Suite::Ed25519 => Ok(()),
-            Suite::P256 => Err(Finding::new(Reason::WrongKeyUse, "a pass is bound to an Ed25519 key")),
-        }
+        check_pass_key(&request.holder.key)
     }
 
     fn challenged<'a>(&'a self, nonce: &'a str, now: Timestamp) -> Challenge<'a> {
@@ -236,6 +233,14 @@ impl Agency {
         let overall = decision.verdict.overall();
         self.metrics.transcoded(overall);
         PassResponse { overall, verdict: decision.verdict, ages: None, pass: None }
+    }
+}
+
+/// A pass is shown with an Ed25519 proof, so it is bound to no other key.
+pub(super) fn check_pass_key(key: &PublicKey) -> Result<(), Finding> {
+    match key.suite() {
+        Suite::Ed25519 => Ok(()),
+        Suite::P256 => Err(Finding::new(Reason::WrongKeyUse, "a pass is bound to an Ed25519 key")),
     }
 }
 

@@ -11,7 +11,7 @@ use credential::facts::Facts;
 use credential::status::anchored_digest;
 use did_registry::{Did, Digest, Moment};
 use ledger_chain::bundle::{BundleError, TrustBundle};
-use ledger_chain::light::TrustedHead;
+use ledger_chain::light::{LightError, TrustedHead};
 use ledger_chain::{Genesis, Record, StateKey, StatusHead};
 use ledger_node::client::{ClientError, LedgerClient};
 use tokio::sync::Mutex;
@@ -73,6 +73,9 @@ impl Trust {
         genesis: &Genesis,
         remembered: Option<TrustedHead>,
     ) -> Result<Self, TrustError> {
+        if remembered.as_ref().is_some_and(|head| head.head().ledger != genesis.id()) {
+            return Err(BundleError::from(LightError::OtherLedger).into());
+        }
         let mut tokens = BTreeMap::new();
         let (bundle, trusted) = match remembered {
             Some(head) => (client.bundle(None, Some(head.head().height), &own.did).await?, head),
