@@ -1,7 +1,6 @@
 //! A ledger and two agencies as processes that can be killed and come back at the same address.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -44,21 +43,11 @@ pub(super) async fn wait_for(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// The program, as fresh as its sources: cargo builds a package's own programs for its tests, not others'.
+/// The program, which lies beside this package's own: a run of the whole workspace builds both.
 fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let release = test.parent().and_then(Path::parent).unwrap();
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let words =
-        ["build", "--locked", "--offline", "--release", "--quiet", "-p", "causeway", "--bin", "causeway"];
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let target = release.parent().unwrap();
-    let built = Command::new(cargo).args(words).current_dir(root).env("CARGO_TARGET_DIR", target).status();
-    assert!(
-        built.unwrap().success(),
-        "`cargo build --release -p causeway --bin causeway` builds the program"
-    );
-    release.join("causeway")
+    let program = Path::new(env!("CARGO_BIN_EXE_health-code")).with_file_name("causeway");
+    assert!(program.is_file(), "{} is missing: cargo build --release -p causeway", program.display());
+    program
 }
 
 /// Everybody, as processes.
