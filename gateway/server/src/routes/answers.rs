@@ -91,10 +91,14 @@ mod tests {
     use super::*;
     use crate::problem::PROBLEM_JSON;
 
+    fn bug() -> &'static str {
+        panic!("a bug")
+    }
+
     async fn answer(address: &str) -> (StatusCode, String, String) {
         let router = Router::new()
             .route("/never", get(std::future::pending::<()>))
-            .route("/bug", get(|| async { None::<&'static str>.expect("a bug") }))
+            .route("/bug", get(|| async { bug() }))
             .route("/digest/{digest}", get(|_: Path<Digest>| async {}));
         let router = in_time(router, Duration::from_millis(20));
         let response = router.oneshot(Request::get(address).body(Body::empty()).unwrap()).await.unwrap();
