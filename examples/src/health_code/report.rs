@@ -239,7 +239,7 @@ fn promises(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
 /// The command with which somebody looks at one traveller.
 fn closer(outcome: &Outcome, scene: &Scene, stage: &Stage) -> io::Result<()> {
     let macau = &scene.sides[1];
-    stage.title("Look closer at one traveller (after KEEP=1, which leaves everybody running)")?;
+    stage.title("Look closer at one traveller, while everybody is running (KEEP=1 leaves them so)")?;
     stage.line(format!(
         "  CAUSEWAY_TOKEN=$(cat {}) \\\n  {} audit transcoding \\\n    --node {} --genesis {} \\\n    --gateway {} --pass {}",
         macau.token.display(),
@@ -258,7 +258,7 @@ fn closer(outcome: &Outcome, scene: &Scene, stage: &Stage) -> io::Result<()> {
 pub fn left_running(kept: &[(&'static str, String, u32)], stage: &Stage) -> io::Result<()> {
     stage.title("Left running")?;
     let rows =
-        kept.iter().map(|(name, url, id)| vec![Cell::new(name), Cell::new(url), number(u64::from(*id))]);
+        kept.iter().map(|(name, url, id)| vec![Cell::new(name), Cell::new(url), right(id.to_string())]);
     stage.table(&["who", "address", "process"], rows.collect())?;
     let ids: Vec<String> = kept.iter().map(|(.., id)| id.to_string()).collect();
     stage.line(format!("  to end them: kill {}", ids.join(" ")))
