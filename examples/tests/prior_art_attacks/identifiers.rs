@@ -71,7 +71,7 @@ async fn w9_whoever_comes_first_does_not_get_somebody_elses_identifier() {
     let before = record(&mut town, &own.did()).await;
     for (genesis, signer, sequence, code) in [
         (&fake, &squatter, 0, "SEQUENCE_USED"),
-        (&fake, &squatter, 1, "SEQUENCE_AHEAD"),
+        (&fake, &squatter, 1, "DID_NOT_SELF_CERTIFIED"),
         (&own, &owner, 1, "SEQUENCE_AHEAD"),
         (&own, &squatter, 1, "BAD_SIGNATURE"),
     ] {
