@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint bless
 
-# One cache for daily work and for .ci/run; one profile, always --release (see [profile.release]).
+# One cache for daily work and for .ci/run; one profile, always --release (see [profile.release]); and always
+# the whole workspace, because another choice of crates has other features and compiles everything anew.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 
 # The crates without clock, disk, socket, thread or randomness; they also build for the browser.
@@ -22,8 +23,8 @@ setup: ## install what building and testing need, if it is missing
 demo: ## one health-code crossing between two jurisdictions, start to end
 	@.ci/setup build
 	@echo "building (the first time takes about 30 minutes on two cores, later ones seconds)"
-	cargo build --locked --release -p causeway -p causeway-examples --bins
-	cargo run --locked --release --quiet -p causeway-examples --bin health-code -- \
+	cargo build --locked --release --workspace --bins
+	"$$CARGO_TARGET_DIR/release/health-code" \
 		$(if $(filter-out 0,$(KEEP)),--keep) $(if $(TRAVELLERS),--travellers $(TRAVELLERS))
 
 test: ## every test, every doctest, and the pure crates for wasm32
@@ -35,7 +36,8 @@ test: ## every test, every doctest, and the pure crates for wasm32
 
 bench: ## the figures of docs/specs.md on this machine
 	@.ci/setup build
-	cargo run --locked --release -p causeway -- bench
+	cargo build --locked --release --workspace --bins
+	"$$CARGO_TARGET_DIR/release/causeway" bench
 
 lint: ## format, clippy without warnings, licences and sources (if cargo-deny is there)
 	@.ci/setup build
