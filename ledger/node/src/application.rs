@@ -10,12 +10,16 @@
 //! - signatures are checked against the keys at the block's start, so that they can be checked in one batch.
 //!   A key change is therefore its actor's last transaction in a block.
 //!
+//! A block can be made on the one before while that is still on its way to the disk ([`Ground`]): what the store
+//! does not hold yet is read from memory. Nothing of it is told to anybody before it is committed.
+//!
 //! Trust is in the types: only [`Application::propose`] and [`Application::validate`] make an [`Executed`],
 //! and only an [`Executed`] can be committed.
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use std::collections::{HashMap, HashSet};
+mod error;
+mod executed;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -26,87 +30,25 @@ use ledger_chain::history::log_root;
 use ledger_chain::light::verify_certificate;
 use ledger_chain::tree::{Entry, ShardRoots, ShardUpdate, split, update_shard};
 use ledger_chain::{
-    Block, Changes, Committed, Genesis, Head, Header, Overlay, Record, Refusal, SignedHead,
-    SignedTransaction, StateKey, VerifiedTransaction, execute, transactions_root,
+    Block, Changes, Committed, Genesis, Head, Header, Overlay, Record, SignedHead, SignedTransaction,
+    StateKey, VerifiedTransaction, execute, transactions_root,
 };
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::NodeError;
 use crate::mempool::{Dropped, is_creation};
-use crate::store::{BlockBatch, LogView, StateView, Store, StoreError, TreeView};
+use crate::store::{BlockBatch, Layer, LogView, StateView, Store, StoreError, TreeView};
+use executed::Base;
+
+pub use error::BlockError;
+pub use executed::{Executed, Ground, Timings};
 
 /// Seconds a foreign block's time may lie ahead of this node's clock.
 const AHEAD: u64 = 30;
 /// Signatures in one batch: large enough that the cost of each has levelled off, small enough to share out.
 pub(crate) const SIGNATURES: usize = 256;
-
-/// Why a block is not valid. The first reason found; it names the guilty transaction by position.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BlockError {
-    /// Another ledger's block.
-    #[error("a block names the ledger it belongs to")]
-    OtherLedger,
-    /// Not the next one.
-    #[error("the next block has height {next}, this one {got}")]
-    Height {
-        /// What is expected.
-        next: u64,
-        /// What it says.
-        got: u64,
-    },
-    /// Does not continue the chain.
-    #[error("a block names the hash of the one before it")]
-    Previous,
-    /// Earlier than the block before, or too far ahead.
-    #[error("a block's time is not before the last one's and not over 30 s ahead of the clock")]
-    Time,
-    /// The header does not name the transactions.
-    #[error("a header names the root of its transactions")]
-    Transactions,
-    /// Nobody could have signed.
-    #[error(
-        "transaction {position} ({id}): at the block's start its actor has no key; a key change is the last transaction of its actor in a block"
-    )]
-    NoKey {
-        /// Which.
-        position: usize,
-        /// Which.
-        id: Digest,
-    },
-    /// A signature that does not hold.
-    #[error(
-        "transaction {position} ({id}): the signature does not hold under the actor's key at the block's start"
-    )]
-    Signature {
-        /// Which.
-        position: usize,
-        /// Which.
-        id: Digest,
-    },
-    /// An operation that breaks a rule.
-    #[error("transaction {position} ({id}): {refusal}")]
-    Refused {
-        /// Which.
-        position: usize,
-        /// Which.
-        id: Digest,
-        /// The rule.
-        refusal: Refusal,
-    },
-    /// Executing it gives another state.
-    #[error("executing the block gives another state root than its header's")]
-    State,
-    /// The certificate does not certify this block's head.
-    #[error("the certificate is not one of this block: {0}")]
-    Certificate(String),
-    /// The next block was decided meanwhile.
-    #[error("the block was made for height {0}, which is taken")]
-    Overtaken(u64),
-    /// The store, not the block.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The last block.
 #[derive(Clone, Debug)]
@@ -117,50 +59,6 @@ pub struct Tip {
     pub head: SignedHead,
     /// Its shard roots.
     pub roots: ShardRoots,
-}
-
-/// A block that executes, with everything it writes; not committed yet.
-pub struct Executed {
-    header: Header,
-    head: Head,
-    roots: ShardRoots,
-    transactions: Vec<Arc<VerifiedTransaction>>,
-    ids: Vec<Digest>,
-    batch: BlockBatch,
-    timings: Timings,
-}
-
-/// Where the time of making a block went.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Timings {
-    /// Executing its operations.
-    pub execute: Duration,
-    /// Updating the state tree.
-    pub tree: Duration,
-    /// Gathering what is to be written.
-    pub gather: Duration,
-}
-
-impl Executed {
-    /// What validators certify: sign [`Head::message`].
-    pub fn head(&self) -> &Head {
-        &self.head
-    }
-
-    /// Its transactions, in order.
-    pub fn transactions(&self) -> &[Arc<VerifiedTransaction>] {
-        &self.transactions
-    }
-
-    /// Their identifiers, in order.
-    pub fn ids(&self) -> &[Digest] {
-        &self.ids
-    }
-
-    /// Where the time went.
-    pub fn timings(&self) -> &Timings {
-        &self.timings
-    }
 }
 
 /// The ledger's rules over a store.
@@ -219,18 +117,19 @@ impl Application {
     /// # Errors
     /// [`NodeError::Genesis`] if it breaks a rule, [`NodeError::Store`].
     pub fn found(&self) -> Result<Executed, NodeError> {
-        let view = StateView::new(&self.store);
+        let view = StateView::new(&self.store, None);
         let mut overlay = Overlay::new(&view);
         ledger_chain::genesis(&mut overlay, &self.genesis)
             .map_err(|refusal| NodeError::Genesis(refusal.to_string()))?;
         let changes = overlay.into_changes();
         view.check()?;
-        let mut executed = self.finish(None, Vec::new(), &changes, self.genesis.time)?;
+        let mut executed = self.finish(None, Vec::new(), changes, self.genesis.time)?;
         executed.batch.genesis(&self.store, &self.genesis);
         Ok(executed)
     }
 
-    /// A block of those candidates that execute, at `now` or at the last block's time if that is later.
+    /// A block of those candidates that execute, on top of `ground` or of the tip, at `now` or at the last block's
+    /// time if that is later.
     ///
     /// A candidate whose predecessor was refused, or whose actor is created in this very block, is neither
     /// taken nor refused: its turn comes later.
@@ -241,11 +140,13 @@ impl Application {
         &self,
         candidates: Vec<Arc<VerifiedTransaction>>,
         now: Timestamp,
+        ground: Option<&Ground>,
     ) -> Result<(Executed, Vec<Dropped>), StoreError> {
         let start = Instant::now();
         let tip = self.tip().ok_or_else(no_genesis)?;
-        let at = Moment { height: tip.header.height + 1, time: now.max(tip.header.time) };
-        let view = StateView::new(&self.store);
+        let base = Base::of(&tip, ground);
+        let at = Moment { height: base.header.height + 1, time: now.max(base.header.time) };
+        let view = StateView::new(&self.store, base.layer);
         let mut overlay = Overlay::new(&view);
         let (mut taken, mut dropped) = (Vec::with_capacity(candidates.len()), Vec::new());
         let mut paused: HashSet<Did> = HashSet::new();
@@ -271,7 +172,7 @@ impl Application {
         let changes = overlay.into_changes();
         view.check()?;
         let execute = start.elapsed();
-        let mut executed = self.finish(Some(&tip), taken, &changes, at.time)?;
+        let mut executed = self.finish(Some(base), taken, changes, at.time)?;
         executed.timings.execute = execute;
         Ok((executed, dropped))
     }
@@ -284,7 +185,7 @@ impl Application {
         let tip = self.tip().ok_or_else(no_genesis)?;
         self.check_header(&block, &tip, now)?;
         let at = Moment { height: block.header.height, time: block.header.time };
-        let view = StateView::new(&self.store);
+        let view = StateView::new(&self.store, None);
         let verified = self.verify_signatures(&view, block.transactions)?;
         let mut overlay = Overlay::new(&view);
         for (position, transaction) in verified.iter().enumerate() {
@@ -294,8 +195,8 @@ impl Application {
         }
         let changes = overlay.into_changes();
         view.check()?;
-        let executed = self.finish(Some(&tip), verified, &changes, at.time)?;
-        if executed.header != block.header { Err(BlockError::State) } else { Ok(executed) }
+        let executed = self.finish(Some(Base::of(&tip, None)), verified, changes, at.time)?;
+        if executed.ground.header != block.header { Err(BlockError::State) } else { Ok(executed) }
     }
 
     fn check_header(&self, block: &Block, tip: &Tip, now: Timestamp) -> Result<(), BlockError> {
@@ -359,15 +260,16 @@ impl Application {
     /// The header, head and writes of a block whose transactions made `changes`.
     fn finish(
         &self,
-        tip: Option<&Tip>,
+        base: Option<Base<'_>>,
         transactions: Vec<Arc<VerifiedTransaction>>,
-        changes: &Changes,
+        changes: Changes,
         time: Timestamp,
     ) -> Result<Executed, StoreError> {
-        let height = tip.map_or(0, |tip| tip.header.height + 1);
-        let mut roots = tip.map_or(ShardRoots::EMPTY, |tip| tip.roots.clone());
+        let height = base.map_or(0, |base| base.header.height + 1);
+        let mut roots = base.map_or(ShardRoots::EMPTY, |base| base.roots.clone());
+        let below = base.and_then(|base| base.layer);
         let start = Instant::now();
-        let updates = self.update_tree(height, &roots, changes)?;
+        let updates = self.update_tree(height, &roots, &changes, below)?;
         let tree = start.elapsed();
         for update in &updates {
             roots.apply(update);
@@ -377,21 +279,24 @@ impl Application {
             ledger: self.ledger,
             height,
             time,
-            previous: tip.map_or(self.ledger, |tip| tip.header.hash()),
+            previous: base.map_or(self.ledger, |base| base.header.hash()),
             transactions: transactions_root(ids.iter().copied()),
             state: roots.state_root(),
         };
         let block = header.hash();
-        let mut batch = BlockBatch::new(height);
-        batch.state(&self.store, changes, &updates, &roots);
-        batch.block(&self.store, &encode_block(&header, &transactions), &ids);
-        let history = LogView::new(&self.store);
-        let mut added = Vec::new();
-        merkle::append(&history, height, &block, |level, index, hash| added.push((level, index, hash)));
-        for (level, index, hash) in &added {
+        let bytes = encode_block(&header, &transactions);
+        let mut batch = BlockBatch::new(height, written(&updates, &ids) + bytes.len());
+        batch.state(&self.store, &changes, &updates, &roots);
+        batch.block(&self.store, &bytes, &ids);
+        let history = LogView::new(&self.store, below);
+        let mut added = BTreeMap::new();
+        merkle::append(&history, height, &block, |level, index, hash| {
+            added.insert((level, index), hash);
+        });
+        for ((level, index), hash) in &added {
             batch.log(&self.store, *level, *index, hash);
         }
-        let history = history.with(added);
+        let history = history.with(&added);
         let log = log_root(&history, height);
         history.check()?;
         let head = Head {
@@ -406,8 +311,10 @@ impl Application {
             validators: self.validators,
             next_validators: self.validators,
         };
+        let nodes = updates.into_iter().flat_map(|update| update.nodes).collect();
+        let ground = Arc::new(Ground { header, roots, layer: Layer { records: changes, nodes, log: added } });
         let timings = Timings { execute: Duration::ZERO, tree, gather: start.elapsed() - tree };
-        Ok(Executed { header, head, roots, transactions, ids, batch, timings })
+        Ok(Executed { ground, head, transactions, ids, batch, timings })
     }
 
     /// The shards that change, on all cores.
@@ -416,8 +323,9 @@ impl Application {
         height: u64,
         roots: &ShardRoots,
         changes: &'a Changes,
+        below: Option<&Layer>,
     ) -> Result<Vec<ShardUpdate<'a>>, StoreError> {
-        let view = TreeView::new(&self.store);
+        let view = TreeView::new(&self.store, below);
         let shards = (0u8..).zip(split(changes));
         let work: Vec<_> = shards.filter(|(_, entries)| !entries.is_empty()).collect();
         let update = |(shard, entries): (u8, Vec<Entry<'a>>)| {
@@ -453,13 +361,14 @@ impl Application {
         verify_certificate(&head, &self.genesis.validators)
             .map_err(|error| BlockError::Certificate(error.to_string()))?;
         let _one_at_a_time = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = self.tip().map_or(0, |tip| tip.header.height + 1);
-        if executed.header.height != next {
-            return Err(BlockError::Overtaken(executed.header.height));
+        let Executed { ground, transactions, mut batch, .. } = executed;
+        let tip = self.tip().map(|tip| (tip.header.height + 1, tip.header.hash()));
+        if (ground.header.height, ground.header.previous) != tip.unwrap_or((0, self.ledger)) {
+            return Err(BlockError::Overtaken(ground.header.height));
         }
-        let Executed { header, roots, transactions, mut batch, .. } = executed;
         batch.head(&self.store, &head);
         self.store.commit(batch)?;
+        let (header, roots) = (ground.header.clone(), ground.roots.clone());
         *self.tip.write().unwrap_or_else(PoisonError::into_inner) =
             Some(Arc::new(Tip { header, head, roots }));
         Ok(transactions)
@@ -483,6 +392,15 @@ fn control_key(view: &StateView<'_>, actor: &Did) -> Option<PublicKey> {
         Ok(Record::Did(record)) => Some(record.control),
         _ => None,
     }
+}
+
+/// About how many bytes `updates` and the places of `ids` take in a batch, with their keys and lengths.
+fn written(updates: &[ShardUpdate<'_>], ids: &[Digest]) -> usize {
+    let rows = |update: &ShardUpdate<'_>| {
+        let nodes: usize = update.nodes.iter().map(|(key, node)| key.len() + node.len() + 8).sum();
+        nodes + update.values.iter().map(|(_, record)| record.len() + 48).sum::<usize>()
+    };
+    updates.iter().map(rows).sum::<usize>() + 56 * ids.len() + 4096
 }
 
 /// The canonical bytes of a [`Block`], without copying its transactions into one.

@@ -9,7 +9,7 @@ use ledger_chain::tree::{ProofError, RecordProof, prove};
 use ledger_chain::{Block, Record, SignedHead, SignedTransaction, StateKey};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 
-use crate::application::{Application, BlockError, Executed, Tip};
+use crate::application::{Application, BlockError, Executed, Ground, Tip};
 use crate::config::{BlockLimits, Config};
 use crate::ingress::{self, Submission};
 use crate::mempool::{Dropped, Mempool, Wake};
@@ -245,7 +245,7 @@ impl Ledger {
     /// [`QueryError::NoSuchHeight`] unless `old ≤ new ≤` the tip, [`QueryError::Store`].
     pub fn consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, QueryError> {
         self.check_height(new)?;
-        let log = LogView::new(&self.store);
+        let log = LogView::new(&self.store, None);
         let proof = ConsistencyProof::new(&log, old, new);
         log.check()?;
         proof.ok_or(QueryError::NoSuchHeight)
@@ -267,7 +267,7 @@ impl Ledger {
     pub fn record(&self, key: &StateKey, height: u64) -> Result<ProvenRecord, QueryError> {
         let head = self.head(height)?;
         let roots = self.store.roots(height)?.ok_or(QueryError::NoSuchHeight)?;
-        let view = TreeView::new(&self.store);
+        let view = TreeView::new(&self.store, None);
         let proof = prove(&view, key, height, &roots);
         view.check()?;
         let proof = proof?;
@@ -296,7 +296,7 @@ impl Ledger {
         self.check_height(height)?;
         let place = self.store.transaction(id)?.ok_or(QueryError::NoSuchTransaction)?;
         let block = self.block(place.height)?;
-        let log = LogView::new(&self.store);
+        let log = LogView::new(&self.store, None);
         let proof = TransactionProof::new(&log, &block, place.position.into(), height);
         log.check()?;
         proof.ok_or(QueryError::NoSuchHeight)
@@ -314,21 +314,37 @@ impl Ledger {
         self.mempool.wait(deadline)
     }
 
-    /// A block of what waits, made at `now`; `None` if nothing that waits executes and `empty` is not wanted.
+    /// How many transactions wait that are in no block yet.
+    pub fn waiting(&self) -> usize {
+        self.mempool.unplaced()
+    }
+
+    /// A block of what waits, made at `now` on top of `ground` or of the tip; `None` if nothing that waits executes
+    /// and `empty` is not wanted.
     ///
     /// # Errors
     /// [`NodeError::Store`]; the node then commits nothing more.
-    pub fn propose(&self, now: Timestamp, empty: bool) -> Result<Option<Executed>, NodeError> {
+    pub fn propose(
+        &self,
+        now: Timestamp,
+        empty: bool,
+        ground: Option<&Ground>,
+    ) -> Result<Option<Executed>, NodeError> {
         self.drop_refused(&self.mempool.overdue(Instant::now()));
         let candidates = self.mempool.take(&self.block);
         if candidates.is_empty() && !empty {
             return Ok(None);
         }
         let (executed, dropped) =
-            self.application.propose(candidates, now).inspect_err(|error| self.halt(error))?;
+            self.application.propose(candidates, now, ground).inspect_err(|error| self.halt(error))?;
         self.metrics.proposed(executed.timings());
         self.drop_refused(&dropped);
         Ok((empty || !executed.ids().is_empty()).then_some(executed))
+    }
+
+    /// Keeps the transactions of a block that will be committed out of the next one, which is made before that.
+    pub fn place(&self, executed: &Executed) {
+        self.mempool.place(executed.transactions());
     }
 
     fn drop_refused(&self, dropped: &[Dropped]) {

@@ -48,7 +48,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 
-pub use application::{Application, BlockError, Executed, Timings, Tip};
+pub use application::{Application, BlockError, Executed, Ground, Timings, Tip};
 pub use config::Config;
 pub use error::NodeError;
 pub use http::problem::Problem;

@@ -3,7 +3,8 @@
 //! An actor's transactions are executed by sequence number, whatever order they arrive in: one that arrives
 //! early waits for those before it, for a while and within bounds. Actors take turns, so that a busy one does
 //! not keep others out of a block. What is handed to a block stays here until the block is settled, so that
-//! resending it meanwhile is answered with "pending" and not taken in twice.
+//! resending it meanwhile is answered with "pending" and not taken in twice. While such a block is on its way to
+//! the disk its transactions are placed: the next block takes those after them.
 //!
 //! The mempool also remembers the control key and next number of the actors seen lately: checking a
 //! signature then costs no read of the store. A block that changes an identifier makes it forget that one.
@@ -76,6 +77,8 @@ struct Inner {
     turns: VecDeque<Did>,
     ids: HashSet<Digest>,
     bytes: usize,
+    /// How many of those that wait are in a block on its way to the disk.
+    placed: usize,
     accounts: Generations<Did, Account>,
     /// Blocks settled; what was read from the store before the last one may be out of date.
     settled: u64,
@@ -84,7 +87,10 @@ struct Inner {
 }
 
 struct Queue {
+    /// The next number on the ledger.
     next: u64,
+    /// The first number that is in no block on its way to the disk, if there is such a block.
+    unplaced: u64,
     waiting: BTreeMap<u64, Waiting>,
     listed: bool,
 }
@@ -96,8 +102,13 @@ struct Waiting {
 }
 
 impl Queue {
+    /// The number of the next transaction for a block.
+    fn first(&self) -> u64 {
+        self.next.max(self.unplaced)
+    }
+
     fn is_ready(&self) -> bool {
-        self.waiting.contains_key(&self.next)
+        self.waiting.contains_key(&self.first())
     }
 }
 
@@ -108,6 +119,7 @@ impl Mempool {
             turns: VecDeque::new(),
             ids: HashSet::new(),
             bytes: 0,
+            placed: 0,
             accounts: Generations::new(ACCOUNTS),
             settled: 0,
             swept: Instant::now(),
@@ -146,6 +158,23 @@ impl Mempool {
     pub(crate) fn size(&self) -> (usize, usize) {
         let inner = self.inner();
         (inner.ids.len(), inner.bytes)
+    }
+
+    /// Transactions that wait and are in no block yet.
+    pub(crate) fn unplaced(&self) -> usize {
+        let inner = self.inner();
+        inner.ids.len() - inner.placed
+    }
+
+    /// A block with these is on its way to the disk, and the next one may be made.
+    pub(crate) fn place(&self, block: &[Arc<VerifiedTransaction>]) {
+        let mut inner = self.inner();
+        for transaction in block.iter().map(|entry| &entry.signed().transaction) {
+            if let Some(queue) = inner.queues.get_mut(&transaction.actor) {
+                queue.unplaced = transaction.sequence + 1;
+                inner.placed += 1;
+            }
+        }
     }
 
     /// Takes transactions in; one answer each. One that waits here already is taken in silently.
@@ -210,7 +239,7 @@ impl Mempool {
         let mut turns: VecDeque<(Did, u64)> = VecDeque::new();
         for actor in std::mem::take(&mut inner.turns) {
             match inner.queues.get_mut(&actor) {
-                Some(queue) if queue.is_ready() => turns.push_back((actor, queue.next)),
+                Some(queue) if queue.is_ready() => turns.push_back((actor, queue.first())),
                 Some(queue) if queue.waiting.is_empty() => {
                     inner.queues.remove(&actor);
                 }
@@ -291,7 +320,8 @@ impl Mempool {
         let mut overdue = Vec::new();
         for (actor, queue) in inner.queues.iter().filter(|(_, queue)| !queue.is_ready()) {
             let late = |entry: &&Waiting| now.saturating_duration_since(entry.since) >= patience;
-            for (sequence, entry) in queue.waiting.iter().filter(|(_, entry)| late(entry)) {
+            let unplaced = queue.waiting.range(queue.first()..);
+            for (sequence, entry) in unplaced.filter(|(_, entry)| late(entry)) {
                 let refusal =
                     Refusal::SequenceAhead { actor: actor.clone(), got: *sequence, next: queue.next };
                 let id = *entry.verified.id();
@@ -345,6 +375,7 @@ impl Inner {
         }
         let queue = self.queues.entry(actor.clone()).or_insert_with(|| Queue {
             next,
+            unplaced: 0,
             waiting: BTreeMap::new(),
             listed: false,
         });
@@ -356,15 +387,14 @@ impl Inner {
         queue.waiting.insert(sequence, Waiting { verified, bytes: admission.bytes, since: now });
         self.ids.insert(id);
         self.bytes += admission.bytes;
-        if sequence == next {
-            self.relist(&actor);
-        }
+        self.relist(&actor);
         Ok(())
     }
 
     fn remove(&mut self, actor: &Did, sequence: u64) {
         let Some(queue) = self.queues.get_mut(actor) else { return };
         if let Some(entry) = queue.waiting.remove(&sequence) {
+            self.placed -= usize::from(sequence < queue.unplaced);
             self.ids.remove(entry.verified.id());
             self.bytes -= entry.bytes;
         }

@@ -35,7 +35,7 @@ mod view;
 pub(crate) use batch::BlockBatch;
 pub(crate) use batch::is_listed;
 pub use query::Position;
-pub(crate) use view::{LogView, StateView, TreeView};
+pub(crate) use view::{Layer, LogView, StateView, TreeView};
 
 /// The layout above; another one needs a migration.
 const FORMAT: &[u8] = b"causeway-ledger-1";

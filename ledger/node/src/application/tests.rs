@@ -59,7 +59,7 @@ impl Node {
     }
 
     fn propose(&self, signed: Vec<SignedTransaction>) -> (Executed, Vec<Dropped>) {
-        self.application.propose(self.verified(signed), time(START + 10)).unwrap()
+        self.application.propose(self.verified(signed), time(START + 10), None).unwrap()
     }
 
     /// The block that holds exactly `transactions`, with a header as if they executed.
@@ -106,7 +106,7 @@ fn what_one_proposes_another_validates_to_the_same_head() {
     }
     let trusted =
         TrustedHead::from_genesis(one.application.genesis(), &one.application.tip().unwrap().head).unwrap();
-    let view = TreeView::new(&other.application.store);
+    let view = TreeView::new(&other.application.store, None);
     let key = StateKey::Actor(one.agencies[1].did.clone());
     let tip = other.application.tip().unwrap();
     let proof = ledger_chain::tree::prove(&view, &key, tip.header.height, &tip.roots).unwrap();
@@ -206,7 +206,7 @@ fn a_key_change_is_its_actors_last_transaction_in_a_block() {
         let pairs = vec![(new_key.clone(), agency.next.public_key())];
         let verified = VerifiedTransaction::verify_all(node.ledger(), pairs, &mut StdRng::from_entropy());
         let candidates = verified.into_iter().map(|outcome| Arc::new(outcome.unwrap())).collect();
-        let (executed, _) = node.application.propose(candidates, time(START + 10)).unwrap();
+        let (executed, _) = node.application.propose(candidates, time(START + 10), None).unwrap();
         executed.head().state
     };
     let mut next = node.block(vec![new_key]);
@@ -260,11 +260,56 @@ fn only_a_certificate_of_exactly_this_block_commits_it() {
 }
 
 #[test]
+fn a_block_made_on_one_that_is_not_on_disk_yet_is_the_same_block() {
+    let (one, other) = (Node::new(3), Node::new(3));
+    let blocks: Vec<Vec<SignedTransaction>> = (0..4)
+        .map(|block| {
+            let sequences = 30 * block..30 * (block + 1);
+            let each = |sequence| one.agencies.iter().map(move |agency| (agency, sequence));
+            sequences.flat_map(each).map(|(agency, sequence)| agency.anchor(one.ledger(), sequence)).collect()
+        })
+        .collect();
+    let in_turn: Vec<SignedHead> =
+        blocks.iter().map(|block| one.commit(one.propose(block.clone()).0)).collect();
+    let mut pipelined = Vec::new();
+    let mut made: Option<Executed> = None;
+    for block in blocks {
+        let ground = made.as_ref().map(Executed::ground);
+        let (candidates, at) = (other.verified(block), time(START + 10));
+        let (next, dropped) = other.application.propose(candidates, at, ground.as_deref()).unwrap();
+        assert!(dropped.is_empty());
+        pipelined.extend(made.replace(next).map(|before| other.commit(before)));
+    }
+    pipelined.extend(made.map(|last| other.commit(last)));
+    assert_eq!(pipelined, in_turn);
+}
+
+#[test]
+fn what_a_block_on_its_way_to_the_disk_wrote_counts_for_the_next() {
+    let node = Node::new(1);
+    let (first, _) = node.propose(node.anchors(1));
+    let again = node.agencies[0].anchor(node.ledger(), 0);
+    let again = node.agencies[0].sign(node.ledger(), 1, again.transaction.operation);
+    let ground = first.ground();
+    let (_, dropped) =
+        node.application.propose(node.verified(vec![again]), time(START + 10), Some(&ground)).unwrap();
+    assert_eq!(dropped[0].refusal.code(), "EXISTS");
+    // A block on a block that another one took the place of is not committed.
+    let next = node.agencies[0].anchor(node.ledger(), 1);
+    let (orphan, _) =
+        node.application.propose(node.verified(vec![next]), time(START + 10), Some(&ground)).unwrap();
+    let (instead, _) = node.application.propose(Vec::new(), time(START + 20), None).unwrap();
+    node.commit(instead);
+    let head = Node::certify(&orphan);
+    assert!(matches!(node.application.commit(orphan, head), Err(BlockError::Overtaken(2))));
+}
+
+#[test]
 fn time_never_runs_backwards() {
     let node = Node::new(1);
-    let (executed, _) = node.application.propose(Vec::new(), time(START + 100)).unwrap();
+    let (executed, _) = node.application.propose(Vec::new(), time(START + 100), None).unwrap();
     node.commit(executed);
-    let (executed, _) = node.application.propose(Vec::new(), time(START + 50)).unwrap();
+    let (executed, _) = node.application.propose(Vec::new(), time(START + 50), None).unwrap();
     assert_eq!(executed.head().time, time(START + 100));
 }
 
@@ -279,7 +324,7 @@ fn another_ledgers_directory_and_a_damaged_one_are_refused() {
     node.commit(executed);
     store.lose_nodes();
     let next = node.agencies[0].anchor(node.ledger(), 100);
-    let damaged = node.application.propose(node.verified(vec![next]), time(START)).err().unwrap();
+    let damaged = node.application.propose(node.verified(vec![next]), time(START), None).err().unwrap();
     assert!(matches!(damaged, StoreError::Damaged(_)), "{damaged}");
     assert_eq!(node.application.tip().unwrap().header.height, 1, "and nothing was committed");
 }

@@ -50,6 +50,38 @@ fn early_arrivals_wait_and_then_come_in_order() {
 }
 
 #[test]
+fn what_is_on_its_way_to_the_disk_is_not_taken_again() {
+    let (pool, agency) = (Mempool::new(LIMITS), Agency::new(1));
+    for sequence in 0..4 {
+        admit(&pool, &agency, sequence).unwrap();
+    }
+    let block = pool.take(&BLOCK);
+    assert_eq!(
+        (pool.unplaced(), sequences(&pool.take(&BLOCK), &agency).len()),
+        (4, 4),
+        "not placed, so again"
+    );
+    pool.place(&block);
+    assert_eq!(pool.unplaced(), 0);
+    assert!(pool.take(&BLOCK).is_empty());
+    assert_eq!(pool.wait(Instant::now()), Wake::Deadline, "nothing to do until more arrives");
+    admit(&pool, &agency, 5).unwrap();
+    assert_eq!(pool.wait(Instant::now()), Wake::Deadline, "number 4 is missing");
+    admit(&pool, &agency, 4).unwrap();
+    assert_eq!(pool.unplaced(), 2);
+    let next = pool.take(&BLOCK);
+    assert_eq!(sequences(&next, &agency), [4, 5]);
+    assert!(pool.contains(block[0].id()), "pending until it is on disk");
+    pool.settle(&block);
+    assert_eq!((pool.unplaced(), pool.size().0), (2, 2));
+    assert_eq!(sequences(&pool.take(&BLOCK), &agency), [4, 5]);
+    let overdue = pool.overdue(Instant::now() + Duration::from_secs(120));
+    assert!(overdue.is_empty(), "what is in a block lacks nothing");
+    pool.settle(&next);
+    assert_eq!((pool.unplaced(), pool.size()), (0, (0, 0)));
+}
+
+#[test]
 fn resending_changes_nothing_and_a_number_is_taken_once() {
     let (pool, agency) = (Mempool::new(LIMITS), Agency::new(1));
     admit(&pool, &agency, 0).unwrap();

@@ -71,6 +71,42 @@ async fn what_arrives_together_shares_blocks_and_a_lone_one_does_not_wait() {
     node.shutdown().await;
 }
 
+/// Blocks large enough that each next one is made while the last one is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_load_everything_is_committed_once_and_in_order() {
+    const EACH: u64 = 3_000;
+    let directory = tempfile::tempdir().unwrap();
+    let agencies = Agency::many(4);
+    let (mut config, _, clock) = files(directory.path(), &agencies);
+    config.block.transactions = 2 * LARGE;
+    let node = Node::start_at(config, clock).await.unwrap();
+    let ledger = node.ledger();
+    for round in 0..EACH / 500 {
+        let sequences = 500 * round..500 * (round + 1);
+        let each = |sequence| agencies.iter().map(move |agency| agency.anchor(ledger.id(), sequence));
+        let signed: Vec<_> = sequences.flat_map(each).collect();
+        assert!(ledger.submit(signed).await.iter().all(|(_, verdict)| verdict.is_ok()));
+    }
+    let last = agencies.iter().map(|agency| agency.anchor(ledger.id(), EACH - 1).id());
+    for id in last {
+        tokio::time::timeout(LONG, ledger.settled(id)).await.unwrap().unwrap();
+    }
+    let mut next = vec![0u64; agencies.len()];
+    let mut previous = None;
+    for height in 0..=ledger.tip().unwrap().header.height {
+        let block = ledger.block(height).unwrap();
+        assert!(previous.is_none_or(|hash| hash == block.header.previous), "height {height}");
+        previous = Some(block.header.hash());
+        for signed in &block.transactions {
+            let place = agencies.iter().position(|agency| agency.did == signed.transaction.actor).unwrap();
+            assert_eq!(signed.transaction.sequence, next[place]);
+            next[place] += 1;
+        }
+    }
+    assert_eq!(next, vec![EACH; agencies.len()]);
+    node.shutdown().await;
+}
+
 /// A block may take a transaction from the mempool between any two looks at where it stands.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_in_is_never_unknown() {

@@ -15,9 +15,9 @@ pub(crate) struct BlockBatch {
 }
 
 impl BlockBatch {
-    /// Nothing yet, for the block at `height`.
-    pub(crate) fn new(height: u64) -> Self {
-        Self { batch: WriteBatch::default(), height }
+    /// Nothing yet, for the block at `height`. Room for `bytes` is made once, where growing would copy them.
+    pub(crate) fn new(height: u64, bytes: usize) -> Self {
+        Self { batch: WriteBatch::with_capacity_bytes(bytes), height }
     }
 
     fn put(&mut self, store: &Store, column: Column, key: &[u8], value: &[u8]) {

@@ -39,7 +39,7 @@ fn batch<'a>(
     for key in keys {
         changes.insert(key.clone(), vec![value; 3]);
     }
-    let view = TreeView::new(store);
+    let view = TreeView::new(store, None);
     let mut roots = ShardRoots::EMPTY;
     let shards = (0u8..).zip(ledger_chain::tree::split(changes));
     let updates: Vec<_> = shards
@@ -50,7 +50,7 @@ fn batch<'a>(
     for update in &updates {
         roots.apply(update);
     }
-    let mut batch = BlockBatch::new(height);
+    let mut batch = BlockBatch::new(height, 0);
     batch.state(store, changes, &updates, &roots);
     batch.block(store, &[value], &[Digest::sha256(&height.to_be_bytes())]);
     batch.log(store, 0, height, &Digest::sha256(&[value]));
@@ -107,7 +107,7 @@ fn a_record_is_read_as_of_a_height_and_never_as_its_neighbours() {
         assert_eq!(store.versions(key, 10).unwrap(), [3, 5, 9]);
         assert_eq!(store.versions(key, 2).unwrap(), [5, 9], "the latest ones");
     }
-    let view = StateView::new(&store);
+    let view = StateView::new(&store, None);
     for key in never {
         assert_eq!(store.record(key, u64::MAX).unwrap(), None);
         assert_eq!(ledger_chain::Committed::record(&view, key), None);

@@ -1,4 +1,4 @@
-//! The store as execution, the state tree and the history read it.
+//! The store as execution, the state tree and the history read it, with the block on its way to the disk on top.
 //!
 //! Their traits know no failing disk. A view therefore answers "nothing" when a read fails, keeps the error,
 //! and its maker asks [`Fault`] before it believes the result.
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use did_registry::Digest;
 use did_registry::merkle::Nodes;
 use ledger_chain::tree::TreeReader;
-use ledger_chain::{Committed, StateKey};
+use ledger_chain::{Changes, Committed, StateKey};
 use rocksdb::DBRawIterator;
 
 use super::query::read_value;
@@ -36,17 +36,27 @@ impl Fault {
     }
 }
 
+/// What a block adds to the store. The next block is made on top of it while it is written.
+#[derive(Default)]
+pub(crate) struct Layer {
+    pub(crate) records: Changes,
+    pub(crate) nodes: HashMap<Vec<u8>, Vec<u8>>,
+    pub(crate) log: BTreeMap<(u32, u64), Digest>,
+}
+
 /// Records as of the last block; each that exists is read once.
 pub(crate) struct StateView<'a> {
+    over: Option<&'a Layer>,
     values: RefCell<DBRawIterator<'a>>,
     read: RefCell<HashMap<StateKey, Vec<u8>>>,
     fault: Fault,
 }
 
 impl<'a> StateView<'a> {
-    /// The state when this is called; later blocks do not show.
-    pub(crate) fn new(store: &'a Store) -> Self {
-        Self { values: RefCell::new(store.values()), read: RefCell::default(), fault: Fault::default() }
+    /// The state when this is called, with `over` on top; later blocks do not show.
+    pub(crate) fn new(store: &'a Store, over: Option<&'a Layer>) -> Self {
+        let values = RefCell::new(store.values());
+        Self { over, values, read: RefCell::default(), fault: Fault::default() }
     }
 
     /// Whether everything could be read.
@@ -60,6 +70,9 @@ impl<'a> StateView<'a> {
 
 impl Committed for StateView<'_> {
     fn record(&self, key: &StateKey) -> Option<Vec<u8>> {
+        if let Some(record) = self.over.and_then(|layer| layer.records.get(key)) {
+            return Some(record.clone());
+        }
         if let Some(known) = self.read.borrow().get(key) {
             return Some(known.clone());
         }
@@ -71,14 +84,15 @@ impl Committed for StateView<'_> {
 
 /// Tree nodes and the values they commit to.
 pub(crate) struct TreeView<'a> {
+    over: Option<&'a Layer>,
     store: &'a Store,
     fault: Fault,
 }
 
 impl<'a> TreeView<'a> {
-    /// Reads from `store`.
-    pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store, fault: Fault::default() }
+    /// Reads from `store`, with `over` on top.
+    pub(crate) fn new(store: &'a Store, over: Option<&'a Layer>) -> Self {
+        Self { over, store, fault: Fault::default() }
     }
 
     /// Whether everything could be read.
@@ -92,7 +106,8 @@ impl<'a> TreeView<'a> {
 
 impl TreeReader for TreeView<'_> {
     fn node(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.fault.note(self.store.node(key))
+        let above = self.over.and_then(|layer| layer.nodes.get(key)).cloned();
+        above.or_else(|| self.fault.note(self.store.node(key)))
     }
 
     fn value(&self, key: &Digest, version: u64) -> Option<Vec<u8>> {
@@ -100,22 +115,23 @@ impl TreeReader for TreeView<'_> {
     }
 }
 
-/// The history's hashes, with those of the block being made on top.
+/// The history's hashes, with those of blocks that are not on disk on top.
 pub(crate) struct LogView<'a> {
     store: &'a Store,
-    added: BTreeMap<(u32, u64), Digest>,
+    over: [Option<&'a BTreeMap<(u32, u64), Digest>>; 2],
     fault: Fault,
 }
 
 impl<'a> LogView<'a> {
-    /// Reads from `store`.
-    pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store, added: BTreeMap::new(), fault: Fault::default() }
+    /// Reads from `store`, with `over` on top.
+    pub(crate) fn new(store: &'a Store, over: Option<&'a Layer>) -> Self {
+        Self { store, over: [over.map(|layer| &layer.log), None], fault: Fault::default() }
     }
 
-    /// Shows the hashes of a block that is not committed yet.
-    pub(crate) fn with(mut self, added: impl IntoIterator<Item = (u32, u64, Digest)>) -> Self {
-        self.added.extend(added.into_iter().map(|(level, index, hash)| ((level, index), hash)));
+    /// Shows the hashes of the block being made.
+    pub(crate) fn with(mut self, added: &'a BTreeMap<(u32, u64), Digest>) -> Self {
+        let [_, made] = &mut self.over;
+        *made = Some(added);
         self
     }
 
@@ -130,7 +146,8 @@ impl<'a> LogView<'a> {
 
 impl Nodes for LogView<'_> {
     fn node(&self, level: u32, index: u64) -> Digest {
-        if let Some(hash) = self.added.get(&(level, index)) {
+        let mut above = self.over.iter().flatten();
+        if let Some(hash) = above.find_map(|layer| layer.get(&(level, index))) {
             return *hash;
         }
         let missing =
