@@ -7,7 +7,7 @@
 //! | part | rule | attack it stops |
 //! |---|---|---|
 //! | integrity | the issuer's signature over every disclosed byte | altered claims, W3, W7 |
-//! | issuer | stated issuer owns the key; recognised for the type, then and now | W5 |
+//! | issuer | stated issuer owns the key; recognised for the type, then and now; of a pass, the rule's own verifier | W5 |
 //! | validity | issued ≤ now < expires | |
 //! | status | the anchored list says valid | W4 |
 //! | holder | signed by the key that the issuer bound | lending of a file |
@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use crate::facts::{AgeLimits, Ages, Facts};
 use crate::sd_jwt::{AuthenticSdJwt, Binding, SdJwtError, SdJwtText, TYPE};
 use crate::status::StatusReference;
+use crate::transcoding::is_pass;
 use crate::{Finding, Part, Policy, Reason, Verdict, anchor};
 
 mod pass;
@@ -204,8 +205,9 @@ fn decide(
 ) {
     let now = challenge.now;
     let verdict = &mut decision.verdict;
+    let recognised = facts.recognised(&source.issuer, &source.credential_type, source.issued, now);
     verdict.issuer =
-        Part::from(facts.recognised(&source.issuer, &source.credential_type, source.issued, now));
+        Part::from(recognised.and_then(|()| check_own_pass(&source, schema, facts.policies.get(policy))));
     verdict.status = status(&mut source, facts, now);
     let rule = apply_policy(&shown, (&source.credential_type, schema), policy, facts, now);
     (verdict.rule, decision.claims) = match rule {
@@ -222,6 +224,18 @@ fn decide(
         }
     }
     decision.source = Some(source);
+}
+
+/// A pass is one jurisdiction's decision and speaks for no other: it counts under rules of the agency that gave
+/// it (W5). Another's evidence becomes a pass here by transcoding.
+fn check_own_pass(source: &Source, schema: &Digest, policy: Option<&Policy>) -> Result<(), Finding> {
+    match policy {
+        Some(policy) if policy.verifier != source.issuer && is_pass(&source.credential_type, schema) => {
+            let rule = "a pass counts under rules of the agency that gave it";
+            Err(Finding::new(Reason::IssuerNotRecognised, rule))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the issuer's list says, and which list it was. A list past its own end may hide a revocation, but

@@ -71,6 +71,11 @@ pub fn pass_schema(credential_type: &CredentialType) -> Schema {
     Schema { credential_type: credential_type.clone(), version: 1, claims }
 }
 
+/// Whether what is issued as this type under this schema is a pass, in whatever format.
+pub fn is_pass(credential_type: &CredentialType, schema: &Digest) -> bool {
+    pass_schema(credential_type).id() == *schema
+}
+
 impl Transcoding {
     /// The claims of the pass that an accepted transcoding gives, under [`pass_schema`].
     pub fn pass_claims(&self) -> Map<String, Value> {
@@ -107,6 +112,10 @@ mod tests {
                 Transcoding { source: one, policy: one, trust, status, verdict: Overall::Accept, decided };
             schema.check_full(&made.pass_claims()).unwrap();
         }
+        let [pass, test] = ["HealthPass", "HealthTest"].map(|name| CredentialType::new(name).unwrap());
+        assert!(is_pass(&pass, &schema.id()));
+        assert!(!is_pass(&test, &schema.id()), "under the schema of another type's passes");
+        assert!(!is_pass(&pass, &Schema { version: 2, ..schema }.id()));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use causeway_examples::health_code::consortium::Rules;
+use causeway_examples::town::{csv, row};
 use credential::anchor::credential_digest;
 use credential::exchange::ChallengeResponse;
 use credential::jws;
@@ -94,6 +96,41 @@ async fn w5_a_registered_stranger_issues_nothing_that_counts() {
     let challenge = town.challenge(&town.rules.entry.id()).await.unwrap();
     let request = application(&town, &genuine, &holder, &anchor, &challenge, &key(Suite::Ed25519, 2));
     refused(&town.apply(&request).await.unwrap(), &["issuer NOT_ANCHORED"]);
+}
+
+/// W5: a gate takes the pass of any issuer that is recognised for passes. Guangdong is, and lets everybody in;
+/// that is Guangdong's to say at its own gate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn w5_a_pass_opens_no_gate_of_another_agency() {
+    let (town, _place) = town().await;
+    let mut lax = Rules::of(&town.guangdong.did, &town.schema, town.clock.now()).unwrap();
+    lax.entry.predicates[0].test =
+        credential::Test::OneOf(["negative", "positive"].map(str::to_owned).into());
+    lax.publish(&town.voice(&town.guangdong).unwrap()).await.unwrap();
+    let rows = csv(&[row("P1", "positive", 0, town.clock.now())]);
+    town.guangdong.import(&town.schema.id(), &rows).await.unwrap();
+    let holding = town.credential("P1").await.unwrap();
+    town.follow().await.unwrap();
+    refused(&town.apply_with(&holding).await.unwrap(), &["rule RULE_FAILED"]);
+
+    let ask = |policy: Digest| {
+        let guangdong = &town.guangdong;
+        async move {
+            let answer = guangdong.post(None, "/v1/challenges", &json!({"policy": policy})).await.unwrap();
+            answer.read::<ChallengeResponse>().unwrap()
+        }
+    };
+    let (asked, facts) = (ask(lax.entry.id()).await, town.facts(&town.guangdong).await.unwrap());
+    let (application, request) =
+        Application::begin(&holding, &asked, &facts, true, town.clock.now(), &mut OsRng).unwrap();
+    let body = serde_json::to_value(&request).unwrap();
+    let given = town.guangdong.post(None, "/v1/passes", &body).await.unwrap();
+    let pass = application.accept(given.read().unwrap(), &facts, town.clock.now()).unwrap();
+    refused(&town.show(&pass).await.unwrap(), &["issuer ISSUER_NOT_RECOGNISED"]);
+    let own = ask(lax.gate.id()).await;
+    let text = pass.show(&own.audience.to_string(), &own.nonce, town.clock.now()).unwrap();
+    let body = json!({"presentation": text, "nonce": own.nonce});
+    accepted(&town.guangdong.post(None, "/v1/presentations/verify", &body).await.unwrap());
 }
 
 /// What `ssi` 0.16 leaves to its caller: is the signer the stated issuer, and may its key do this?

@@ -167,7 +167,8 @@ impl Terms {
     }
 }
 
-/// A verifier's view of a ledger with one issuer, its two rules, and a holder with one key a format.
+/// A view of a ledger with an agency, its gate's rule, another verifier's rule on what the agency issues, and a
+/// holder with one key a format.
 struct World {
     agency: Agency,
     facts: Facts,
@@ -192,7 +193,7 @@ impl World {
                 ("sample_date", Test::AtLeast(Operand::DaysFromToday(-7))),
             ],
         );
-        let gate = policy(verifier.did(), &pass, &[("colour", Test::Equals(Operand::Text("green".into())))]);
+        let gate = policy(agency.did(), &pass, &[("colour", Test::Equals(Operand::Text("green".into())))]);
         let mut world = Self {
             facts: Facts {
                 as_of: Moment { height: 40, time: noon().minus(60) },

@@ -175,6 +175,28 @@ fn an_issuer_is_recognised_both_then_and_now() {
     }
 }
 
+/// W5: both are recognised for passes, and each gives them for its own gates alone, in whatever format.
+#[test]
+fn a_pass_of_another_agency_than_the_rules_own_opens_nothing() {
+    let mut world = World::new();
+    let abroad = Policy { verifier: world.entry.verifier.clone(), ..world.gate.clone() };
+    world.facts.policies.insert(abroad.id(), abroad.clone());
+    let pass = world.terms(Pass);
+    let relabelled = Terms { claims: pass.claims.clone(), kind: pass.kind.clone(), ..world.terms(SdJwtVc) };
+    let names = abroad.claims();
+    let token = sd_jwt::present(&relabelled.sd_jwt(), &names, &world.es256, AUDIENCE, NONCE, noon()).unwrap();
+    for (rule, expected) in [(&world.gate, &[][..]), (&abroad, &["issuer ISSUER_NOT_RECOGNISED"][..])] {
+        let (id, facts, asked) = (rule.id(), &world.facts, challenge(noon()));
+        assert_faults(&verify_pass(&world.shown(&pass), &id, facts, &asked), expected);
+        assert_faults(&verify_presentation(&token, &id, facts, &asked, None), expected);
+    }
+    // What is no pass is evidence, and another's to decide on, in this format too.
+    let mut evidence = world.terms(Printed);
+    evidence.format = Pass;
+    let decision = verify_pass(&world.shown(&evidence), &world.entry.id(), &world.facts, &challenge(noon()));
+    assert_faults(&decision, &[]);
+}
+
 /// Recognised for one type, an issuer does not issue another one under its schema.
 #[test]
 fn a_schema_of_another_type_lends_no_recognition() {
