@@ -3,7 +3,9 @@
 //! One verification rule per suite, everywhere: Ed25519 by the cofactored equation of ZIP 215 (so that a
 //! batch accepts exactly what single checks accept), with small-order and non-canonical keys refused when
 //! a key is admitted, and a non-canonical `R` refused before either check; ECDSA P-256 over SHA-256 with
-//! the signature as `r ‖ s`, keys on the curve. See `docs/decisions/0001-ed25519-zip215.md`.
+//! the signature as `r ‖ s`, the lower of the two `s` only, keys on the curve. So a signature has one form;
+//! only where a standard counts both `s` does [`PublicKey::verify_jose`]. See
+//! `docs/decisions/0001-ed25519-zip215.md`.
 
 use std::fmt;
 
@@ -79,6 +81,16 @@ impl Signature {
     /// The 64 bytes.
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
+    }
+
+    /// Whether `s` is the lower of `s` and `n − s`, which both answer ECDSA's equation.
+    fn response_is_low(&self) -> bool {
+        /// Half the order of P-256, rounded down.
+        const HALF: [u8; 32] = [
+            0x7f, 0xff, 0xff, 0xff, 0x80, 0x00, 0x00, 0x00, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            0xde, 0x73, 0x7d, 0x56, 0xd3, 0x8b, 0xcf, 0x42, 0x79, 0xdc, 0xe5, 0x61, 0x7e, 0x31, 0x92, 0xa8,
+        ];
+        self.0.last_chunk().is_some_and(|s| *s <= HALF)
     }
 
     /// Whether the first half is spelt the one way that [`is_canonical`] allows.
@@ -187,11 +199,22 @@ impl PublicKey {
         }
     }
 
-    /// Verifies a signature over `message`.
+    /// Verifies a signature over `message`, which has one form.
     ///
     /// # Errors
     /// [`RegistryError::BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), RegistryError> {
+        match self.0 {
+            Point::P256(_) if !signature.response_is_low() => Err(RegistryError::BadSignature),
+            _ => self.verify_jose(message, signature),
+        }
+    }
+
+    /// Verifies as JOSE and COSE do, for what others sign and nothing is named after: of ECDSA either `s` counts.
+    ///
+    /// # Errors
+    /// [`RegistryError::BadSignature`].
+    pub fn verify_jose(&self, message: &[u8], signature: &Signature) -> Result<(), RegistryError> {
         let holds = match &self.0 {
             Point::Ed25519(bytes) => {
                 signature.commitment_is_canonical()
@@ -395,13 +418,13 @@ impl SigningKey {
         admitted.expect("admitted because an honestly made key is a point of prime order")
     }
 
-    /// Signs `message`; deterministic in both suites (RFC 8032, RFC 6979).
+    /// Signs `message`; deterministic in both suites (RFC 8032, RFC 6979; of the two `s` the lower).
     pub fn sign(&self, message: &[u8]) -> Signature {
         match &self.0 {
             Private::Ed25519(key) => Signature(key.expose().sign(message).into()),
             Private::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
-                Signature(signature.to_bytes().into())
+                Signature(signature.normalize_s().unwrap_or(signature).to_bytes().into())
             }
         }
     }
@@ -475,6 +498,16 @@ fn bisect<R: RngCore + CryptoRng>(
                 bisect(right, rng, bad);
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Signature {
+    /// The other `s` of a P-256 signature, which answers the same equation.
+    pub(crate) fn other_form(&self) -> Self {
+        let signature = p256::ecdsa::Signature::from_slice(&self.0).expect("two scalars");
+        let other = p256::ecdsa::Signature::from_scalars(*signature.r(), -*signature.s());
+        Self(other.expect("two scalars").to_bytes().into())
     }
 }
 

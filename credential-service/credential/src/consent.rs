@@ -111,7 +111,7 @@ impl SignedConsent {
         }
         let signature =
             hex::decode(&self.signature).ok().and_then(|bytes| Signature::try_from(bytes.as_slice()).ok());
-        match signature.map(|signature| holder.verify(self.consent.digest().as_bytes(), &signature)) {
+        match signature.map(|signature| holder.verify_jose(self.consent.digest().as_bytes(), &signature)) {
             Some(Ok(())) => Ok(()),
             _ => refuse(Reason::BadSignature, "carries its holder's signature"),
         }

@@ -38,7 +38,7 @@ impl Possession {
         let refuse = || Finding::new(Reason::HolderMismatch, "the key's owner asks for this credential");
         let bytes = hex::decode(&self.signature).map_err(|_| refuse())?;
         let signature = Signature::try_from(bytes.as_slice()).map_err(|_| refuse())?;
-        self.key.verify(&message(&self.key, receiver, context), &signature).map_err(|_| refuse())
+        self.key.verify_jose(&message(&self.key, receiver, context), &signature).map_err(|_| refuse())
     }
 }
 

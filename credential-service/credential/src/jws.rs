@@ -174,7 +174,7 @@ impl Jws {
             return Err(JwsError::AlgorithmMismatch);
         }
         let signed = self.text.get(..self.signed).expect("inside because it was measured on this text");
-        key.verify(signed.as_bytes(), &self.signature).map_err(|_| JwsError::BadSignature)?;
+        key.verify_jose(signed.as_bytes(), &self.signature).map_err(|_| JwsError::BadSignature)?;
         Ok(VerifiedJws(self))
     }
 }

@@ -188,14 +188,15 @@ fn the_signature_of_rfc_8032() {
     assert_eq!(hex::encode(key.sign(&[0x72]).as_bytes()), expected);
 }
 
-/// RFC 6979, appendix A.2.5, SHA-256, "sample".
+/// RFC 6979, appendix A.2.5, SHA-256, "sample"; of its `s`, which is the higher one, the lower.
 #[test]
 fn the_signature_of_rfc_6979() {
     let secret = array("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
     let key = SigningKey::from_bytes(Suite::P256, &secret).unwrap();
     let expected = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716\
                     f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
-    assert_eq!(hex::encode(key.sign(b"sample").as_bytes()), expected);
+    assert_eq!(hex::encode(key.sign(b"sample").other_form().as_bytes()), expected);
+    assert_eq!(key.public_key().verify_jose(b"sample", &Signature(array(expected))), Ok(()));
 }
 
 #[test]
@@ -324,6 +325,30 @@ fn a_response_has_one_form() {
     assert_eq!(key.public_key().verify(b"m", &signature), Err(RegistryError::BadSignature));
     let item = BatchItem { key: &key.public_key(), message: b"m", signature: &signature };
     assert_eq!(verify_batch(&[item], &mut rng()), vec![0]);
+}
+
+/// (r, n − s) holds wherever (r, s) does; accepting both would give what is signed a second identifier.
+#[test]
+fn an_ecdsa_signature_has_one_form() {
+    let key = key(Suite::P256);
+    for number in 0..32u8 {
+        let message = [number];
+        let signature = key.sign(&message);
+        for (signature, single) in
+            [(signature, Ok(())), (signature.other_form(), Err(RegistryError::BadSignature))]
+        {
+            assert_eq!(key.public_key().verify(&message, &signature), single);
+            let item = BatchItem { key: &key.public_key(), message: &message, signature: &signature };
+            assert_eq!(verify_batch(&[item], &mut rng()).is_empty(), single.is_ok());
+            assert_eq!(key.public_key().verify_jose(&message, &signature), Ok(()), "as others sign");
+        }
+    }
+    let mut half = Signature([0; 64]);
+    half.0[32..]
+        .copy_from_slice(&array::<32>("7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8"));
+    assert!(half.response_is_low());
+    half.0[63] += 1;
+    assert!(!half.response_is_low(), "n is odd, so one more is the other half");
 }
 
 #[test]

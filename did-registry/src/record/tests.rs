@@ -218,6 +218,31 @@ fn the_incoming_key_agrees_to_exactly_this_rotation() {
     }
 }
 
+/// A second form of a signature would be a second operation to the same effect, under another hash.
+#[test]
+fn a_proof_and_an_approval_have_one_form() {
+    let p256 = |seed: u8| SigningKey::from_bytes(Suite::P256, &[seed; 32]).unwrap();
+    let mut genesis = genesis();
+    genesis.next = p256(NEXT).public_key().commitment();
+    genesis.guardians = Some(Guardians { threshold: 1, keys: [p256(21).public_key()].into(), delay: DELAY });
+    let record = DidRecord::create(&genesis.did(), &genesis, at(0)).unwrap();
+    let wanted = Rotation { control: p256(NEXT).public_key(), ..rotation(&record, NEXT, 3, vec![]) };
+    let proof = p256(NEXT).sign(&wanted.proof_message(&record.did));
+    let rotate = |proof| record.apply(&record.did, &DidOperation::Rotate(wanted.clone(), proof), at(1));
+    assert_eq!(rotate(proof.other_form()), Err(RegistryError::BadSignature));
+    assert!(rotate(proof).is_ok());
+
+    let wanted = recovery(&record, 70, vec![]);
+    let signature = p256(21).sign(&wanted.approval_message());
+    let request = |signature| {
+        let approvals = vec![Approval { guardian: p256(21).public_key(), signature }];
+        record.apply(&stranger(), &DidOperation::RequestRecovery(wanted.clone(), approvals), at(1))
+    };
+    let refused = RegistryError::TooFewGuardians { needed: 1, valid: 0 };
+    assert_eq!(request(signature.other_form()), Err(refused));
+    assert!(request(signature).is_ok());
+}
+
 #[test]
 fn replayed_and_reordered_operations_are_refused() {
     let record = registered();

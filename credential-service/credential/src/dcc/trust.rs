@@ -211,9 +211,8 @@ impl Key {
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::P256(key) => {
-                Signature::try_from(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
-            }
+            Self::P256(key) => Signature::try_from(signature)
+                .is_ok_and(|signature| key.verify_jose(message, &signature).is_ok()),
             Self::Rsa(key) => {
                 let key =
                     ring::signature::UnparsedPublicKey::new(&ring::signature::RSA_PSS_2048_8192_SHA256, key);

@@ -52,6 +52,20 @@ fn the_fully_specified_name_of_ed25519_is_accepted() {
     assert!(Jws::parse(&text, LIMIT).unwrap().verify(&key.public_key()).is_ok());
 }
 
+/// RFC 7518 §3.4 does not choose between `s` and `n − s`, and other issuers' libraries give either.
+#[test]
+fn either_form_of_an_es256_signature_counts() {
+    let key = key(Suite::P256);
+    let text = forge(&json!({"alg": "ES256"}), "x", &key);
+    let (signed, signature) = text.rsplit_once('.').unwrap();
+    let own = p256::ecdsa::Signature::from_slice(&from_base64url(signature).unwrap()).unwrap();
+    let other = p256::ecdsa::Signature::from_scalars(*own.r(), -*own.s()).unwrap();
+    let other = format!("{signed}.{}", base64url(&other.to_bytes()));
+    for text in [&text, &other] {
+        assert!(Jws::parse(text, LIMIT).unwrap().verify(&key.public_key()).is_ok());
+    }
+}
+
 #[test]
 fn alg_none_unknown_or_missing_is_refused() {
     let key = key(Suite::P256);

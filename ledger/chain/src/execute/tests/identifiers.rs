@@ -1,6 +1,6 @@
 //! Identifiers: nobody squats, nobody signs for another, keys rotate and come back.
 
-use did_registry::{Approval, Guardians, PublicKey, Recovery, Retirement, Rotation};
+use did_registry::{Approval, Guardians, PublicKey, Recovery, Retirement, Rotation, Signature};
 
 use super::*;
 
@@ -90,6 +90,37 @@ fn a_registration_is_an_actors_first_transaction() {
     let key = secret(9, 0);
     let (signed, signer) = world.sign_as(5, create(birth(9)), &key);
     refused(world.submit(signed, signer), "SEQUENCE_AHEAD");
+}
+
+/// (r, n − s): the other ECDSA signature that answers the same equation.
+fn other_form(signature: &Signature) -> Signature {
+    let order = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51u8,
+    ];
+    let (mut bytes, mut borrow) = (*signature.as_bytes(), false);
+    for (s, n) in bytes[32..].iter_mut().zip(order).rev() {
+        let (difference, low) = n.overflowing_sub(*s);
+        let (difference, lower) = difference.overflowing_sub(u8::from(borrow));
+        (*s, borrow) = (difference, low || lower);
+    }
+    Signature::from_bytes(bytes)
+}
+
+/// Whoever sees a transaction could commit it under an identifier that its sender does not wait for.
+#[test]
+fn a_transaction_has_one_form_and_one_identifier() {
+    let mut world = World::new();
+    let key = SigningKey::from_bytes(Suite::P256, &[9; 32]).unwrap();
+    let birth = DidGenesis { control: key.public_key(), ..birth(9) };
+    world.actors.push(Actor { did: birth.did(), key: 0, sequence: 0 });
+    let (signed, signer) = world.sign_as(5, create(birth), &key);
+    let other = SignedTransaction { signature: other_form(&signed.signature), ..signed.clone() };
+    assert_ne!(other.id(), signed.id());
+    let message = signed.transaction.message(&world.ledger);
+    assert_eq!(signer.verify_jose(&message, &other.signature), Ok(()), "it answers the equation");
+    refused(world.submit(other, signer.clone()), "BAD_SIGNATURE");
+    world.submit(signed, signer).unwrap();
 }
 
 #[test]
