@@ -5,6 +5,8 @@ use ledger_chain::{Record, StateKey};
 use ledger_node::Status;
 use ledger_node::client::{ClientError, LedgerClient};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::node::Served;
 use crate::testing::{Agency, forged, genesis};
 
@@ -53,4 +55,37 @@ async fn it_tells_refusal_lies_and_silence_apart() {
     served.node.shutdown().await;
     let silent = LedgerClient::new(&gone).unwrap().signed_head(None).await.unwrap_err();
     assert_eq!(silent.code(), "LEDGER_UNREACHABLE");
+}
+
+/// The node is not trusted with where its clients connect to.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_not_sent_on_to_somebody_else() {
+    let elsewhere = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let target = elsewhere.local_addr().unwrap();
+    let node = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let client = LedgerClient::new(&format!("http://{}", node.local_addr().unwrap())).unwrap();
+    let answering = tokio::spawn(async move {
+        for status in ["302 Found", "307 Temporary Redirect", "308 Permanent Redirect"].repeat(3) {
+            let (mut stream, _) = node.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4_096]).await.unwrap() > 0);
+            let head = format!("HTTP/1.1 {status}\r\nlocation: http://{target}/\r\n");
+            let rest = "content-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
+        }
+    });
+    let signed = Agency::new(1).anchor(&genesis(&Agency::many(1)).id(), 0);
+    for _ in 0..3 {
+        let refusals = [
+            client.signed_head(None).await.map(drop).unwrap_err(),
+            client.bundle(None, None, &[]).await.map(drop).unwrap_err(),
+            client.submit(&signed).await.map(drop).unwrap_err(),
+        ];
+        for refusal in refusals {
+            assert!(matches!(&refusal, ClientError::Answer(text) if text.contains("30")), "{refusal}");
+        }
+    }
+    answering.await.unwrap();
+    let knocked = elsewhere.accept().map(drop).unwrap_err();
+    assert_eq!(knocked.kind(), std::io::ErrorKind::WouldBlock, "nobody came");
 }
