@@ -59,7 +59,9 @@ pub enum RegistryError {
         limit: usize,
     },
     /// Guardians are missing or their rule is senseless.
-    #[error("recovery needs a guardian rule k of n with 1 ≤ k ≤ n ≤ 16 and distinct guardians")]
+    #[error(
+        "recovery needs a guardian rule: k of n distinct guardians with 1 ≤ k ≤ n ≤ 16, a delay of a day to a year"
+    )]
     GuardianRule,
     /// Too few valid approvals.
     #[error("recovery needs {needed} guardians, {valid} approved validly")]

@@ -74,16 +74,17 @@ pub struct Guardians {
     pub threshold: u8,
     /// The guardians' keys.
     pub keys: BTreeSet<PublicKey>,
-    /// Seconds between the request and its effect, in which the owner may veto.
+    /// Seconds between the request and its effect, in which the owner may veto: a day to a year.
     pub delay: u64,
 }
 
 impl Guardians {
-    /// 1 ≤ k ≤ n ≤ 16, and a delay of at most one year.
+    /// 1 ≤ k ≤ n ≤ 16, and a delay in which an owner who sleeps still wakes up to veto.
     pub(crate) fn check(&self) -> Result<(), RegistryError> {
         let count = self.keys.len();
-        let sensible =
-            count <= 16 && (1..=count).contains(&usize::from(self.threshold)) && self.delay <= 31_536_000;
+        let sensible = count <= 16
+            && (1..=count).contains(&usize::from(self.threshold))
+            && (86_400..=31_536_000).contains(&self.delay);
         if sensible { Ok(()) } else { Err(RegistryError::GuardianRule) }
     }
 }

@@ -23,7 +23,7 @@ fn document_key(fragment: &str, seed: u8) -> DocumentKey {
 const CONTROL: u8 = 1;
 const NEXT: u8 = 2;
 const GUARDIANS: [u8; 3] = [21, 22, 23];
-const DELAY: u64 = 1_000;
+const DELAY: u64 = 86_400;
 
 fn guardians() -> Guardians {
     let keys = GUARDIANS.iter().map(|seed| signer(*seed).public_key()).collect();

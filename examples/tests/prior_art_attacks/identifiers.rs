@@ -180,7 +180,7 @@ async fn rotate(town: &mut Town, retirement: Retirement) {
 /// W11: no recovery.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w11_an_identifier_whose_keys_were_lost_comes_back() {
-    const DELAY: u64 = 3_600;
+    const DELAY: u64 = 86_400;
     let (mut town, _place) = town().await;
     let wardens: Vec<SigningKey> = (20..23).map(|number| key(Suite::Ed25519, number)).collect();
     let guardians = Guardians {

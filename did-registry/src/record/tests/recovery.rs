@@ -61,10 +61,12 @@ fn senseless_guardian_rules_are_refused() {
         keys: (0..count).map(|i| signer(100 + i).public_key()).collect(),
         delay,
     };
-    for good in [rule(1, 1, 0), rule(16, 16, 31_536_000), rule(1, 16, 1)] {
+    for good in [rule(1, 1, DELAY), rule(16, 16, 31_536_000), rule(1, 16, DELAY + 1)] {
         assert_eq!(good.check(), Ok(()));
     }
-    for bad in [rule(0, 3, 1), rule(4, 3, 1), rule(1, 0, 1), rule(1, 17, 1), rule(2, 3, 31_536_001)] {
+    let delays = [0, DELAY - 1, 31_536_001, u64::MAX].map(|delay| rule(2, 3, delay));
+    let counts = [(0, 3), (4, 3), (1, 0), (1, 17)].map(|(threshold, count)| rule(threshold, count, DELAY));
+    for bad in delays.into_iter().chain(counts) {
         assert_eq!(bad.check(), Err(RegistryError::GuardianRule));
         let genesis = Genesis { guardians: Some(bad.clone()), ..genesis() };
         assert_eq!(DidRecord::create(&genesis.did(), &genesis, at(0)), Err(RegistryError::GuardianRule));

@@ -64,7 +64,7 @@ pub(super) struct InitArgs {
     /// How many guardians must agree.
     #[arg(long, value_name = "K", requires = "guardians")]
     guardian_threshold: Option<u8>,
-    /// Hours in which the owner may veto a recovery.
+    /// Hours in which the owner may veto a recovery, 24 at least.
     #[arg(long, value_name = "HOURS", default_value_t = 72)]
     guardian_delay: u64,
     /// Trust list for foreign certificates.

@@ -125,8 +125,11 @@ fn a_configuration_that_the_gateway_refuses_is_not_written() {
     let plan = AgencyPlan { public_url: "http://agency.example/".into(), ..agency_plan(&made.genesis) };
     let refused = agency(&home, &plan, &mut rng).unwrap_err();
     assert!(refused.to_string().contains("public_url"), "{refused}");
-    let alone =
-        Guardians { threshold: 2, keys: BTreeSet::from([made.genesis.dids[0].control.clone()]), delay: 60 };
+    let alone = Guardians {
+        threshold: 2,
+        keys: BTreeSet::from([made.genesis.dids[0].control.clone()]),
+        delay: 86_400,
+    };
     let plan = AgencyPlan { guardians: Some(alone), ..agency_plan(&made.genesis) };
     let refused = agency(&home, &plan, &mut rng).unwrap_err();
     assert!(matches!(refused, SetupError::Registry(RegistryError::GuardianRule)), "{refused}");

@@ -49,12 +49,12 @@ impl World {
         Operation::Did(DidOperation::CompleteRecovery(self.did(subject)))
     }
 
-    /// An actor with guardians 1, 2 and 3, of whom two decide, with a delay of an hour.
+    /// An actor with guardians 1, 2 and 3, of whom two decide, with a delay of a day.
     fn guarded(&mut self) -> usize {
         let number = self.actors.len();
         let keys = (1..=3).map(|guardian| secret(100, guardian).public_key()).collect();
         let birth = DidGenesis {
-            guardians: Some(Guardians { threshold: 2, keys, delay: 3_600 }),
+            guardians: Some(Guardians { threshold: 2, keys, delay: 86_400 }),
             ..birth(number as u8)
         };
         self.actors.push(Actor { did: birth.did(), key: 0, sequence: 0 });
@@ -237,7 +237,7 @@ fn w11_guardians_bring_an_identifier_back_after_the_delay() {
     world.send(ANYBODY, world.recovery(lost, &[1, 3])).unwrap();
     refused(world.send(ANYBODY, world.recovery(lost, &[1, 3])), "RECOVERY_STATE");
     refused(world.send(0, world.complete(lost)), "RECOVERY_TOO_EARLY");
-    world.commit(3_599);
+    world.commit(86_399);
     refused(world.send(0, world.complete(lost)), "RECOVERY_TOO_EARLY");
     world.commit(1);
     world.send(0, world.complete(lost)).unwrap();
@@ -257,7 +257,7 @@ fn w11_the_owner_vetoes_a_recovery() {
     refused(world.send(ANYBODY, Operation::Did(DidOperation::VetoRecovery)), "RECOVERY_STATE");
     world.commit(1_800);
     world.send(owner, Operation::Did(DidOperation::VetoRecovery)).unwrap();
-    world.commit(3_600);
+    world.commit(86_400);
     refused(world.send(ANYBODY, world.complete(owner)), "RECOVERY_STATE");
     refused(world.send(ANYBODY, request), "DID_NOT_NEXT"); // the approvals are used up
     world.send(owner, batch(1)).unwrap();
@@ -302,7 +302,7 @@ fn a_document_keeps_its_bounds() {
     refused(outcome(&|birth| birth.keys = (0..17).map(key).collect()), "TOO_MANY");
     refused(outcome(&|birth| birth.keys = vec![key(1), key(1)]), "FRAGMENT_REUSED");
     refused(outcome(&|birth| birth.services = vec![service("ftp://elsewhere")]), "MALFORMED");
-    let none = Guardians { threshold: 1, keys: Default::default(), delay: 1 };
+    let none = Guardians { threshold: 1, keys: Default::default(), delay: 86_400 };
     refused(outcome(&|birth| birth.guardians = Some(none.clone())), "GUARDIAN_RULE");
 }
 
