@@ -1,6 +1,6 @@
 //! The committee: who decides, by what majority, and whom it recognises as issuer of what, from when to when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -110,8 +110,8 @@ impl Vote {
 /// The votes on one motion.
 #[derive(Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Ballot {
-    /// Who is for it.
-    pub approvals: BTreeSet<Did>,
+    /// Who is for it, and since when.
+    pub approvals: BTreeMap<Did, Moment>,
     /// When it was decided, if it was.
     pub decided: Option<Moment>,
 }
@@ -180,7 +180,8 @@ impl Committee {
         &self.members
     }
 
-    /// The ballot after `voter`'s vote; decided as soon as enough present members are for it.
+    /// The ballot after `voter`'s vote; decided as soon as enough present members are for it. `dismissed` says when
+    /// somebody last lost the seat: what was voted until then fell with it, and whoever is back votes anew.
     ///
     /// # Errors
     /// [`RegistryError::NotMember`], [`RegistryError::MotionClosed`], [`RegistryError::VotedAlready`],
@@ -191,6 +192,7 @@ impl Committee {
         voter: &Did,
         vote: &Vote,
         at: Moment,
+        dismissed: impl Fn(&Did) -> Option<Moment>,
     ) -> Result<Ballot, RegistryError> {
         if !self.members.contains(voter) {
             return Err(RegistryError::NotMember(voter.clone()));
@@ -204,10 +206,15 @@ impl Committee {
         if ballot.decided.is_some() || at.time >= vote.expires {
             return Err(RegistryError::MotionClosed);
         }
-        if !ballot.approvals.insert(voter.clone()) {
+        let counts = |(did, given): (&Did, &Moment)| {
+            self.members.contains(did) && dismissed(did).is_none_or(|lost| lost < *given)
+        };
+        if ballot.approvals.get_key_value(voter).is_some_and(counts) {
             return Err(RegistryError::VotedAlready(voter.clone()));
         }
-        if ballot.approvals.intersection(&self.members).count() >= usize::from(self.threshold) {
+        ballot.approvals.insert(voter.clone(), at);
+        if ballot.approvals.iter().filter(|approval| counts(*approval)).count() >= usize::from(self.threshold)
+        {
             ballot.decided = Some(at);
         }
         Ok(ballot)

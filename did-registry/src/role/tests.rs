@@ -39,18 +39,24 @@ fn vote(motion: Motion) -> Vote {
     Vote { motion, round: 1, expires: time(1_000) }
 }
 
+/// Nobody was ever dismissed.
+fn never(_: &Did) -> Option<Moment> {
+    None
+}
+
 #[test]
 fn k_of_n_votes_decide() {
     let committee = committee(3, 5);
     let vote = vote(recognise(0, 10));
     let mut ballot = None;
     for voter in 1..=3 {
-        let after = committee.vote(ballot, &did(voter), &vote, at(u64::from(voter))).unwrap();
+        let after = committee.vote(ballot, &did(voter), &vote, at(u64::from(voter)), never).unwrap();
         assert_eq!(after.decided, (voter == 3).then(|| at(3)));
-        assert_eq!(after.approvals, dids(1..=voter));
+        assert_eq!(after.approvals.keys().cloned().collect::<BTreeSet<_>>(), dids(1..=voter));
+        assert_eq!(after.approvals[&did(voter)], at(u64::from(voter)));
         ballot = Some(after);
     }
-    let late = committee.vote(ballot, &did(4), &vote, at(4));
+    let late = committee.vote(ballot, &did(4), &vote, at(4), never);
     assert_eq!(late, Err(RegistryError::MotionClosed), "a decided motion takes no more votes");
 }
 
@@ -58,13 +64,16 @@ fn k_of_n_votes_decide() {
 fn one_vote_each() {
     let committee = committee(2, 3);
     let vote = vote(recognise(0, 10));
-    let ballot = committee.vote(None, &did(1), &vote, at(1)).unwrap();
-    assert_eq!(committee.vote(Some(ballot), &did(1), &vote, at(2)), Err(RegistryError::VotedAlready(did(1))));
+    let ballot = committee.vote(None, &did(1), &vote, at(1), never).unwrap();
+    assert_eq!(
+        committee.vote(Some(ballot), &did(1), &vote, at(2), never),
+        Err(RegistryError::VotedAlready(did(1)))
+    );
 }
 
 #[test]
 fn only_members_vote() {
-    let refused = committee(2, 3).vote(None, &did(9), &vote(recognise(0, 10)), at(1));
+    let refused = committee(2, 3).vote(None, &did(9), &vote(recognise(0, 10)), at(1), never);
     assert_eq!(refused, Err(RegistryError::NotMember(did(9))));
 }
 
@@ -72,22 +81,42 @@ fn only_members_vote() {
 fn a_motion_expires() {
     let committee = committee(2, 3);
     let vote = vote(recognise(0, 10));
-    let ballot = committee.vote(None, &did(1), &vote, at(999)).unwrap();
-    assert_eq!(committee.vote(Some(ballot), &did(2), &vote, at(1_000)), Err(RegistryError::MotionClosed));
+    let ballot = committee.vote(None, &did(1), &vote, at(999), never).unwrap();
+    assert_eq!(
+        committee.vote(Some(ballot), &did(2), &vote, at(1_000), never),
+        Err(RegistryError::MotionClosed)
+    );
 }
 
 #[test]
 fn a_dismissed_members_vote_does_not_count() {
     let before = committee(3, 5);
     let vote = vote(recognise(0, 10));
-    let ballot = before.vote(None, &did(1), &vote, at(1)).unwrap();
-    let ballot = before.vote(Some(ballot), &did(2), &vote, at(2)).unwrap();
+    let ballot = before.vote(None, &did(1), &vote, at(1), never).unwrap();
+    let ballot = before.vote(Some(ballot), &did(2), &vote, at(2), never).unwrap();
     let after = before.decide(&Motion::RemoveMember(did(1))).unwrap();
     assert_eq!(after.threshold(), 3);
-    let ballot = after.vote(Some(ballot), &did(3), &vote, at(3)).unwrap();
+    let ballot = after.vote(Some(ballot), &did(3), &vote, at(3), never).unwrap();
     assert_eq!(ballot.decided, None, "two of the three who voted are members");
-    let ballot = after.vote(Some(ballot), &did(4), &vote, at(4)).unwrap();
+    let ballot = after.vote(Some(ballot), &did(4), &vote, at(4), never).unwrap();
     assert_eq!(ballot.decided, Some(at(4)));
+}
+
+/// A vote falls with its voter's seat, and does not come back with it.
+#[test]
+fn a_vote_from_before_a_dismissal_does_not_count_again() {
+    let committee = committee(2, 3); // 1 was dismissed at 5 and is back
+    let vote = vote(recognise(0, 10));
+    let dismissed = |one: &Did| (one == &did(1)).then(|| at(5));
+    let cast = |ballot, voter, time| committee.vote(ballot, &did(voter), &vote, at(time), dismissed);
+    let old = committee.vote(None, &did(1), &vote, at(5), never).unwrap();
+    let ballot = cast(Some(old), 2, 6).unwrap();
+    assert_eq!((ballot.approvals.len(), ballot.decided), (2, None), "one of the two fell");
+    assert_eq!(cast(Some(ballot.clone()), 2, 7), Err(RegistryError::VotedAlready(did(2))));
+    let again = cast(Some(ballot), 1, 7).unwrap();
+    assert_eq!((again.approvals[&did(1)], again.decided), (at(7), Some(at(7))), "who is back votes anew");
+    let fresh = cast(Some(cast(None, 1, 6).unwrap()), 1, 7);
+    assert_eq!(fresh, Err(RegistryError::VotedAlready(did(1))), "and once");
 }
 
 #[test]
@@ -151,7 +180,7 @@ fn every_field_of_a_vote_is_in_the_motion() {
 #[test]
 fn recognition_holds_within_its_window() {
     for (from, until) in [(10, 10), (11, 10)] {
-        let refused = committee(2, 3).vote(None, &did(1), &vote(recognise(from, until)), at(1));
+        let refused = committee(2, 3).vote(None, &did(1), &vote(recognise(from, until)), at(1), never);
         assert_eq!(refused, Err(RegistryError::EmptyWindow), "{from}..{until}");
     }
     let held = Recognition {

@@ -170,6 +170,7 @@ fn roles() -> Vec<Sample> {
     };
     let withdraw = Motion::WithdrawIssuer { issuer: did.clone(), credential_type: credential_type.clone() };
     let members: BTreeSet<Did> = [did.clone()].into();
+    let approvals = [(did.clone(), at(6))].into();
     vec![
         value("add-member", &Motion::AddMember(did.clone())),
         value("remove-member", &Motion::RemoveMember(did.clone())),
@@ -177,7 +178,7 @@ fn roles() -> Vec<Sample> {
         value("recognise-issuer", &recognise),
         value("withdraw-issuer", &withdraw),
         value("vote", &vote()),
-        value("ballot", &Ballot { approvals: members.clone(), decided: Some(at(7)) }),
+        value("ballot", &Ballot { approvals, decided: Some(at(7)) }),
         value("committee", &Committee::new(1, members).unwrap()),
         value("recognition", &Recognition { issuer: did, credential_type, from, until, decided: at(7) }),
     ]

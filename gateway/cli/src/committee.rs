@@ -112,7 +112,7 @@ pub async fn vote(
     let mut cast = Vec::new();
     for member in members {
         let before = votes.unwrap_or_default();
-        if before.decided.is_some() || before.approvals.contains(member.did()) {
+        if before.decided.is_some() || before.approvals.contains_key(member.did()) {
             votes = Some(before);
             continue;
         }

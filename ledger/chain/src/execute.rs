@@ -269,7 +269,8 @@ fn role(overlay: &Overlay<'_>, actor: &Did, vote: &Vote, at: Moment) -> Result<V
         return Err(RegistryError::UnknownDid(did.clone()).into());
     }
     let key = StateKey::Ballot(vote.motion_id());
-    let ballot: Ballot = committee.vote(overlay.get(&key), actor, vote, at)?;
+    let dismissed = |did: &Did| overlay.get(&StateKey::Dismissal(did.clone()));
+    let ballot: Ballot = committee.vote(overlay.get(&key), actor, vote, at, dismissed)?;
     let decided = ballot.decided.is_some();
     let mut writes = vec![write(key, &ballot)];
     if decided {
@@ -291,7 +292,8 @@ fn role(overlay: &Overlay<'_>, actor: &Did, vote: &Vote, at: Moment) -> Result<V
                     overlay.get(&key).ok_or_else(|| RegistryError::NotRecognised(issuer.clone()))?;
                 writes.push(write(key, &recognition.withdrawn(at)));
             }
-            Motion::AddMember(_) | Motion::RemoveMember(_) | Motion::SetThreshold(_) => {}
+            Motion::RemoveMember(did) => writes.push(write(StateKey::Dismissal(did.clone()), &at)),
+            Motion::AddMember(_) | Motion::SetThreshold(_) => {}
         }
     }
     Ok(writes)

@@ -38,6 +38,8 @@ pub enum StateKey {
     Anchor(Did, Digest),
     /// An agency's batch of receipts, [`ReceiptRecord`].
     Receipt(Did, Digest),
+    /// When somebody was last dismissed from the committee, [`Moment`].
+    Dismissal(Did),
 }
 
 impl StateKey {
@@ -56,6 +58,7 @@ impl StateKey {
             Self::Status(..) => "status",
             Self::Anchor(..) => "anchor",
             Self::Receipt(..) => "receipt",
+            Self::Dismissal(_) => "dismissal",
         }
     }
 
@@ -153,6 +156,8 @@ pub enum Record {
     Anchor(AnchorRecord),
     /// Under [`StateKey::Receipt`].
     Receipt(ReceiptRecord),
+    /// Under [`StateKey::Dismissal`].
+    Moment(Moment),
 }
 
 impl Record {
@@ -176,6 +181,7 @@ impl Record {
             StateKey::Status(..) => Self::Status(get(bytes)?),
             StateKey::Anchor(..) => Self::Anchor(get(bytes)?),
             StateKey::Receipt(..) => Self::Receipt(get(bytes)?),
+            StateKey::Dismissal(_) => Self::Moment(get(bytes)?),
         })
     }
 }

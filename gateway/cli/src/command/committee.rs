@@ -115,7 +115,7 @@ async fn cast(args: BallotArgs, motion: Motion, world: World<'_, '_>) -> anyhow:
         return Ok(Ending::Good);
     };
     let rows = members.iter().map(|member| {
-        let voice = match (voted.cast.contains(member.did()), ballot.approvals.contains(member.did())) {
+        let voice = match (voted.cast.contains(member.did()), ballot.approvals.contains_key(member.did())) {
             (true, _) => toned(Tone::Good, "voted now"),
             (false, true) => toned(Tone::Quiet, "had voted"),
             (false, false) => toned(Tone::Quiet, "not needed any more"),

@@ -14,7 +14,7 @@ const KEY_BYTES: usize = 4096;
 /// ```text
 /// committee · did/{did} · actor/{did} · ballot/{id} · schema/{id} · policy/{id}
 /// issuer/{type}/{did} · schema-latest/{did}/{type} · policy-latest/{did}/{name}
-/// status/{did}/{list} · anchor/{did}/{root} · receipt/{did}/{root}
+/// status/{did}/{list} · anchor/{did}/{root} · receipt/{did}/{root} · dismissal/{did}
 /// ```
 pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, RegistryError> {
     let rule = || RegistryError::Malformed(format!("a record is not named like this in {namespace}"));
@@ -24,6 +24,7 @@ pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, Registr
         "committee" if rest.is_empty() => StateKey::Committee,
         "did" => StateKey::Did(rest.parse()?),
         "actor" => StateKey::Actor(rest.parse()?),
+        "dismissal" => StateKey::Dismissal(rest.parse()?),
         "ballot" => StateKey::Ballot(rest.parse()?),
         "schema" => StateKey::Schema(rest.parse()?),
         "policy" => StateKey::Policy(rest.parse()?),
@@ -78,6 +79,7 @@ mod tests {
             ("committee", String::new()),
             ("did", did.to_owned()),
             ("actor", did.to_owned()),
+            ("dismissal", did.to_owned()),
             ("ballot", digest.clone()),
             ("schema", digest.clone()),
             ("policy", digest.clone()),

@@ -155,6 +155,28 @@ fn votes_of_dismissed_members_no_longer_count() {
     assert!(world.recognition(ISSUER).is_some());
 }
 
+/// Somebody whose stolen key voted is dismissed, comes back with another, and has voted for nothing yet.
+#[test]
+fn votes_of_a_dismissed_member_do_not_come_back_with_it() {
+    let mut world = World::new();
+    let motion = recognise(world.did(ISSUER));
+    world.send(0, vote(motion.clone(), 1)).unwrap();
+    world.commit(10);
+    for (round, motion) in
+        [Motion::RemoveMember(world.did(0)), Motion::AddMember(world.did(0))].into_iter().enumerate()
+    {
+        for member in [1, 2] {
+            world.send(member, vote(motion.clone(), round as u32)).unwrap();
+        }
+        world.commit(10);
+    }
+    assert_eq!((world.committee().members().len(), world.committee().threshold()), (3, 2));
+    world.send(1, vote(motion.clone(), 1)).unwrap();
+    assert_eq!(world.recognition(ISSUER), None, "the vote of 0 fell when it was dismissed");
+    world.send(0, vote(motion, 1)).unwrap();
+    assert!(world.recognition(ISSUER).is_some());
+}
+
 #[test]
 fn a_committee_keeps_its_majority_rule() {
     let mut world = World::new();
