@@ -343,8 +343,7 @@ impl Town {
         let (at, root) = (self.at(1), batch.root());
         let (key, record) = match leaf {
             LeafKind::Credential => {
-                let record =
-                    AnchorRecord { count: 1, anchored: at, signers: BTreeSet::new(), withdrawn: None };
+                let record = AnchorRecord { count: 1, anchored: at, withdrawn: None };
                 (StateKey::Anchor(issuer.clone(), root), encode(&record))
             }
             LeafKind::Receipt => {

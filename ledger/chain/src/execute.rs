@@ -377,27 +377,27 @@ fn anchor(
         AnchorOperation::Sign { issuer, root } => (issuer, root),
     };
     let key = StateKey::Anchor(issuer.clone(), *root);
-    let before: Option<AnchorRecord> = overlay.get(&key);
-    let after = match (operation, before) {
+    let (key, record) = match (operation, overlay.get::<AnchorRecord>(&key)) {
         (AnchorOperation::Batch { count: 0, .. }, _) => return Err(Refusal::Bounds("a batch has leaves")),
         (AnchorOperation::Batch { .. }, Some(_)) => return Err(Refusal::Exists("anchor")),
         (AnchorOperation::Batch { count, .. }, None) => {
-            AnchorRecord { count: *count, anchored: at, signers: Default::default(), withdrawn: None }
+            write(key, &AnchorRecord { count: *count, anchored: at, withdrawn: None })
         }
         (_, None) => return Err(Refusal::Missing("anchor")),
         (_, Some(AnchorRecord { withdrawn: Some(_), .. })) => return Err(Refusal::Withdrawn),
-        (AnchorOperation::Withdraw { .. }, Some(record)) => AnchorRecord { withdrawn: Some(at), ..record },
-        (AnchorOperation::Sign { .. }, Some(mut record)) => {
-            if record.signers.len() >= 32 {
-                return Err(Refusal::Bounds("a batch takes at most 32 further signatures"));
-            }
-            if !record.signers.insert(actor.clone()) {
+        (AnchorOperation::Withdraw { .. }, Some(record)) => {
+            write(key, &AnchorRecord { withdrawn: Some(at), ..record })
+        }
+        (AnchorOperation::Sign { .. }, Some(_)) => {
+            // A record of the signer's own: places in the batch's would be taken by whoever comes first.
+            let key = StateKey::Signature(issuer.clone(), *root, actor.clone());
+            if overlay.get::<Moment>(&key).is_some() {
                 return Err(Refusal::Exists("signature"));
             }
-            record
+            write(key, &at)
         }
     };
-    Ok(vec![write(key, &after)])
+    Ok(vec![(key, record)])
 }
 
 fn receipt(

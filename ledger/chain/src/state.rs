@@ -40,6 +40,8 @@ pub enum StateKey {
     Receipt(Did, Digest),
     /// When somebody was last dismissed from the committee, [`Moment`].
     Dismissal(Did),
+    /// When somebody else signed an issuer's batch, the signer last, [`Moment`].
+    Signature(Did, Digest, Did),
 }
 
 impl StateKey {
@@ -59,6 +61,7 @@ impl StateKey {
             Self::Anchor(..) => "anchor",
             Self::Receipt(..) => "receipt",
             Self::Dismissal(_) => "dismissal",
+            Self::Signature(..) => "signature",
         }
     }
 
@@ -113,8 +116,6 @@ pub struct AnchorRecord {
     pub count: u32,
     /// When.
     pub anchored: Moment,
-    /// Who else signed.
-    pub signers: std::collections::BTreeSet<Did>,
     /// When it was withdrawn, if it was.
     pub withdrawn: Option<Moment>,
 }
@@ -156,7 +157,7 @@ pub enum Record {
     Anchor(AnchorRecord),
     /// Under [`StateKey::Receipt`].
     Receipt(ReceiptRecord),
-    /// Under [`StateKey::Dismissal`].
+    /// Under [`StateKey::Dismissal`] and [`StateKey::Signature`].
     Moment(Moment),
 }
 
@@ -181,7 +182,7 @@ impl Record {
             StateKey::Status(..) => Self::Status(get(bytes)?),
             StateKey::Anchor(..) => Self::Anchor(get(bytes)?),
             StateKey::Receipt(..) => Self::Receipt(get(bytes)?),
-            StateKey::Dismissal(_) => Self::Moment(get(bytes)?),
+            StateKey::Dismissal(_) | StateKey::Signature(..) => Self::Moment(get(bytes)?),
         })
     }
 }

@@ -15,6 +15,7 @@ const KEY_BYTES: usize = 4096;
 /// committee · did/{did} · actor/{did} · ballot/{id} · schema/{id} · policy/{id}
 /// issuer/{type}/{did} · schema-latest/{did}/{type} · policy-latest/{did}/{name}
 /// status/{did}/{list} · anchor/{did}/{root} · receipt/{did}/{root} · dismissal/{did}
+/// signature/{did}/{root}/{signer}
 /// ```
 pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, RegistryError> {
     let rule = || RegistryError::Malformed(format!("a record is not named like this in {namespace}"));
@@ -51,6 +52,11 @@ pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, Registr
         "receipt" => {
             let (did, root) = pair()?;
             StateKey::Receipt(did.parse()?, root.parse()?)
+        }
+        "signature" => {
+            let (did, rest) = pair()?;
+            let (root, signer) = rest.split_once('/').ok_or_else(rule)?;
+            StateKey::Signature(did.parse()?, root.parse()?, signer.parse()?)
         }
         _ => return Err(rule()),
     })
@@ -89,6 +95,7 @@ mod tests {
             ("status", format!("{did}/7")),
             ("anchor", format!("{did}/{digest}")),
             ("receipt", format!("{did}/{digest}")),
+            ("signature", format!("{did}/{digest}/{did}")),
         ] {
             let key = from_path(namespace, &rest).unwrap();
             assert_eq!(key.namespace(), namespace);

@@ -154,7 +154,7 @@ pub(super) async fn keys(
         return Err(Problem::new(
             404,
             "NO_SUCH_NAMESPACE",
-            "keys of did, actor, anchor and receipt are not listed",
+            "keys of did, actor, anchor, receipt and signature are not listed",
         ));
     }
     let after = query.after.as_deref().map(keys::from_text).transpose()?;

@@ -90,7 +90,7 @@ impl Store {
 
 /// Namespaces whose keys are listed: those with few records, that a trust bundle is made of.
 pub(crate) fn is_listed(namespace: &str) -> bool {
-    !matches!(namespace, "did" | "actor" | "anchor" | "receipt")
+    !matches!(namespace, "did" | "actor" | "anchor" | "receipt" | "signature")
 }
 
 pub(super) fn listed_key(namespace: &str, key: &[u8]) -> Vec<u8> {
