@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway::agency::AgencyError;
-use credential::anchor::{LeafKind, credential_digest};
+use credential::anchor::credential_digest;
 use credential::exchange::{ClaimRequest, Issued, PassResponse};
 use did_registry::{Digest, SigningKey, Suite};
 use ledger_chain::light::TrustedHead;
@@ -224,7 +224,7 @@ async fn a_gateway_killed_while_it_issues_keeps_what_it_handed_out() {
         );
         let receipt = frontier.receipt("Guangdong", &issued.id).await;
         let digest = credential_digest(issued.sd_jwt.split('~').next().unwrap().as_bytes());
-        receipt.verify(&trusted, LeafKind::Credential, &digest).unwrap();
+        receipt.verify_credential(&trusted, &digest).unwrap();
         claim.accept(issued, &facts, frontier.now()).unwrap();
         kept += 1;
     }
@@ -302,7 +302,7 @@ async fn a_gateway_killed_while_it_decides_keeps_every_pass_that_it_gave() {
         let document = serde_json::Value::Object(pass.credential().clone());
         let receipt = frontier.receipt("Macau", pass.id()).await;
         let digest = credential::presentation::document_digest(&document);
-        receipt.verify(&trusted, LeafKind::Credential, &digest).unwrap();
+        receipt.verify_credential(&trusted, &digest).unwrap();
         let evidence = frontier.evidence(&pass).await;
         let decided: credential::transcoding::Transcoding =
             serde_json::from_value(evidence["transcoding"].clone()).unwrap();
@@ -338,7 +338,7 @@ async fn a_ledger_killed_under_working_agencies_delays_receipts_and_loses_none()
     for holding in &claimed {
         let receipt = frontier.receipt("Guangdong", holding.id()).await;
         let digest = credential_digest(holding.sd_jwt().unwrap().signed_part().as_bytes());
-        receipt.verify(&trusted, LeafKind::Credential, &digest).unwrap();
+        receipt.verify_credential(&trusted, &digest).unwrap();
     }
     // What was not acknowledged may still come: a revocation is not forgotten, only late.
     frontier.acquaint().await;

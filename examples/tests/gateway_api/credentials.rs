@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_examples::town::PATIENCE;
-use credential::anchor::{LeafKind, credential_digest};
+use credential::anchor::credential_digest;
 use credential::exchange::{ClaimRequest, Issued, Possession};
 use did_registry::{Did, Digest, Motion, SigningKey, Suite};
 use gateway::operator::Role;
@@ -143,8 +143,7 @@ async fn a_receipt_comes_when_the_ledger_does_and_then_verifies_with_no_node() {
     town.stop_ledger().await;
     let trusted = TrustedHead::from_genesis(&genesis, &receipt.head).unwrap();
     let signed = issued.sd_jwt.split('~').next().unwrap();
-    let anchored =
-        receipt.verify(&trusted, LeafKind::Credential, &credential_digest(signed.as_bytes())).unwrap();
+    let anchored = receipt.verify_credential(&trusted, &credential_digest(signed.as_bytes())).unwrap();
     assert_eq!((&anchored.issuer, anchored.at.time), (&town.guangdong.did, town.clock.now()));
     let later: Issued = claim(&town, &codes[1], &key(2), &town.guangdong.did).await.read().unwrap();
     let waiting = town.guangdong.get(None, &format!("/v1/receipts/{}", later.id)).await.unwrap();
@@ -155,8 +154,8 @@ async fn a_receipt_comes_when_the_ledger_does_and_then_verifies_with_no_node() {
     town.start_ledger().await.unwrap();
     let receipt = town.receipt(&town.guangdong, &later.id).await.unwrap();
     let signed = later.sd_jwt.split('~').next().unwrap();
-    receipt.verify(&trusted, LeafKind::Credential, &credential_digest(signed.as_bytes())).unwrap();
-    assert!(receipt.verify(&trusted, LeafKind::Credential, &credential_digest(b"another")).is_err());
+    receipt.verify_credential(&trusted, &credential_digest(signed.as_bytes())).unwrap();
+    assert!(receipt.verify_credential(&trusted, &credential_digest(b"another")).is_err());
     assert!(URL_SAFE_NO_PAD.encode(receipt.to_bytes()).len() < 8_192, "it fits a wallet");
 }
 

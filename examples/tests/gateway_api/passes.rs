@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_examples::town::{csv, row};
-use credential::anchor::LeafKind;
 use credential::exchange::PassResponse;
 use credential::transcoding::{Transcoding, TrustEpoch};
 use did_registry::Digest;
 use gateway::operator::Role;
+use ledger_chain::ReceiptKind;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::AnchorReceipt;
 use serde_json::json;
@@ -164,12 +164,12 @@ async fn the_evidence_behind_a_pass_is_what_was_decided_on() {
     };
     let decided = receipt(&body["receipt"]);
     let trusted = TrustedHead::from_genesis(&town.network.genesis, &decided.head).unwrap();
-    decided.verify(&trusted, LeafKind::Receipt, &transcoding.digest()).unwrap();
+    decided.verify_receipt(&trusted, ReceiptKind::Transcoding, &transcoding.digest()).unwrap();
     let source = receipt(&body["anchor"]);
     assert_eq!(URL_SAFE_NO_PAD.encode(source.to_bytes()), holding.anchor().unwrap());
     let digest =
         credential::anchor::credential_digest(request.presentation.split('~').next().unwrap().as_bytes());
-    let anchored = source.verify(&trusted, LeafKind::Credential, &digest).unwrap();
+    let anchored = source.verify_credential(&trusted, &digest).unwrap();
     assert_eq!(anchored.commitment, transcoding.source);
     // Only for those who may.
     problem(&town.macau.get(Some(Role::Issue), &path).await.unwrap(), 403, "ROLE_MISSING");

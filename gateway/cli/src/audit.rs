@@ -202,13 +202,9 @@ fn decision_anchored(
     verifier: Option<&Did>,
     newest: &TrustedHead,
 ) -> Result<((), String), String> {
-    let (receipt, anchored) = anchored(receipt, newest, LeafKind::Receipt, &decision.digest())?;
+    let anchored = anchored(receipt, newest, LeafKind::Receipt, &decision.digest())?;
     if verifier.is_some_and(|verifier| verifier != &anchored.issuer) {
         return Err("the decision is anchored by somebody else than the policy's verifier".into());
-    }
-    match receipt.record.verify(&receipt.head.head.state) {
-        Ok(Some(Record::Receipt(record))) if record.kind == ReceiptKind::Transcoding => {}
-        _ => return Err("the batch is not one of transcodings".into()),
     }
     if anchored.at.time.plus(CLOCK_TOLERANCE) < decision.decided {
         return Err(format!(
@@ -228,7 +224,7 @@ fn source_anchored(
     let receipt = evidence.anchor.as_deref().ok_or("the evidence has no receipt for the source")?;
     let text = SdJwtText::parse(presentation).map_err(|error| error.to_string())?;
     let digest = credential_digest(text.signed_part().as_bytes());
-    let (_, anchored) = anchored(receipt, newest, LeafKind::Credential, &digest)?;
+    let anchored = anchored(receipt, newest, LeafKind::Credential, &digest)?;
     if anchored.commitment != evidence.transcoding.source {
         return Err("the decision names another source commitment".into());
     }
@@ -241,11 +237,14 @@ fn anchored(
     newest: &TrustedHead,
     kind: LeafKind,
     digest: &did_registry::Digest,
-) -> Result<(AnchorReceipt, Anchored), String> {
+) -> Result<Anchored, String> {
     let bytes = URL_SAFE_NO_PAD.decode(receipt).map_err(|_| "a receipt travels as base64url")?;
     let receipt = AnchorReceipt::from_bytes(&bytes).map_err(|error| error.to_string())?;
-    let anchored = receipt.verify(newest, kind, digest).map_err(|finding| finding.to_string())?;
-    Ok((receipt, anchored))
+    let anchored = match kind {
+        LeafKind::Credential => receipt.verify_credential(newest, digest),
+        LeafKind::Receipt => receipt.verify_receipt(newest, ReceiptKind::Transcoding, digest),
+    };
+    anchored.map_err(|finding| finding.to_string())
 }
 
 fn decide(

@@ -8,7 +8,7 @@ use did_registry::{Did, Digest, Moment, RegistryError};
 
 use crate::light::{TrustedHead, verify_certificate};
 use crate::tree::RecordProof;
-use crate::{Record, SignedHead, StateKey};
+use crate::{ReceiptKind, Record, SignedHead, StateKey};
 
 /// Bytes of the largest receipt.
 pub const RECEIPT_BYTES: usize = 64 * 1024;
@@ -51,17 +51,34 @@ impl AnchorReceipt {
         encode(self)
     }
 
-    /// Verifies every link, from `digest` to a head certified by the trusted validators.
+    /// Verifies every link, from a credential's digest to a head certified by the trusted validators.
     ///
     /// A head older than the trusted one is fine: what was anchored stays anchored. Whether the batch was
     /// withdrawn later is for whoever holds newer facts.
     ///
     /// # Errors
     /// `NOT_ANCHORED`.
-    pub fn verify(
+    pub fn verify_credential(&self, trusted: &TrustedHead, digest: &Digest) -> Result<Anchored, Finding> {
+        self.verify(trusted, None, digest)
+    }
+
+    /// The same for what is receipted in a batch of its own kind: a consent is not anchored among uses.
+    ///
+    /// # Errors
+    /// `NOT_ANCHORED`.
+    pub fn verify_receipt(
         &self,
         trusted: &TrustedHead,
-        kind: LeafKind,
+        kind: ReceiptKind,
+        digest: &Digest,
+    ) -> Result<Anchored, Finding> {
+        self.verify(trusted, Some(kind), digest)
+    }
+
+    fn verify(
+        &self,
+        trusted: &TrustedHead,
+        kind: Option<ReceiptKind>,
         digest: &Digest,
     ) -> Result<Anchored, Finding> {
         let refuse = |detail: String| Finding::new(Reason::NotAnchored, detail);
@@ -69,9 +86,10 @@ impl AnchorReceipt {
             return Err(refuse("the receipt is of another ledger".into()));
         }
         verify_certificate(&self.head, trusted.validators()).map_err(|error| refuse(error.to_string()))?;
-        let key = match kind {
-            LeafKind::Credential => StateKey::Anchor(self.issuer.clone(), self.opening.root),
-            LeafKind::Receipt => StateKey::Receipt(self.issuer.clone(), self.opening.root),
+        let (issuer, root) = (self.issuer.clone(), self.opening.root);
+        let (leaf, key) = match kind {
+            None => (LeafKind::Credential, StateKey::Anchor(issuer, root)),
+            Some(_) => (LeafKind::Receipt, StateKey::Receipt(issuer, root)),
         };
         if self.record.key != key {
             return Err(refuse("the record is of another batch".into()));
@@ -79,14 +97,17 @@ impl AnchorReceipt {
         let record = self.record.verify(&self.head.head.state).map_err(|error| refuse(error.to_string()))?;
         let (count, at) = match record {
             Some(Record::Anchor(record)) if record.withdrawn.is_none() => (record.count, record.anchored),
-            Some(Record::Receipt(record)) => (record.count, record.anchored),
+            Some(Record::Receipt(record)) if Some(record.kind) == kind => (record.count, record.anchored),
+            Some(Record::Receipt(_)) => {
+                return Err(refuse("the batch is of another kind of receipts".into()));
+            }
             Some(Record::Anchor(_)) => return Err(refuse("the batch was withdrawn".into())),
             _ => return Err(refuse("the batch is not on the ledger".into())),
         };
         if u64::from(count) != self.opening.size {
             return Err(refuse("the batch has another size".into()));
         }
-        let commitment = self.opening.verify(kind, digest)?;
+        let commitment = self.opening.verify(leaf, digest)?;
         Ok(Anchored { issuer: self.issuer.clone(), commitment, at })
     }
 }

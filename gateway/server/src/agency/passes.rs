@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use credential::anchor::{LeafKind, credential_digest};
+use credential::anchor::credential_digest;
 use credential::consent::Consent;
 use credential::exchange::{ChallengeResponse, Pass, PassRequest, PassResponse};
 use credential::presentation::{
@@ -256,5 +256,5 @@ fn anchored(request: &PassRequest, view: &View) -> Result<Anchored, Finding> {
     let bytes = URL_SAFE_NO_PAD.decode(&request.anchor).map_err(|_| refuse("a receipt is base64url"))?;
     let receipt = AnchorReceipt::from_bytes(&bytes).map_err(|error| refuse(&error.to_string()))?;
     let text = SdJwtText::parse(&request.presentation).map_err(Finding::from)?;
-    receipt.verify(&view.head, LeafKind::Credential, &credential_digest(text.signed_part().as_bytes()))
+    receipt.verify_credential(&view.head, &credential_digest(text.signed_part().as_bytes()))
 }

@@ -5,7 +5,7 @@ use credential::{Finding, Reason};
 use did_registry::Digest;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::{AnchorReceipt, Anchored};
-use ledger_chain::{AnchorOperation, Operation, StateKey};
+use ledger_chain::{AnchorOperation, Operation, ReceiptKind, StateKey};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 
@@ -35,7 +35,7 @@ impl Anchors {
     fn changed(&self, change: impl FnOnce(&mut AnchorReceipt)) -> Result<Anchored, Finding> {
         let mut receipt = self.credentials[0].clone();
         change(&mut receipt);
-        receipt.verify(&self.newest(), LeafKind::Credential, &credential_digest(&[0]))
+        receipt.verify_credential(&self.newest(), &credential_digest(&[0]))
     }
 }
 
@@ -49,14 +49,16 @@ fn refused(outcome: Result<Anchored, Finding>, rule: &str) {
 #[test]
 fn a_receipt_shows_what_was_anchored_by_whom_and_when() {
     let anchors = anchors(Chain::new(1));
-    for (kind, receipts) in
-        [(LeafKind::Credential, &anchors.credentials), (LeafKind::Receipt, &anchors.consents)]
-    {
+    for (consents, receipts) in [(false, &anchors.credentials), (true, &anchors.consents)] {
         for (receipt, digest) in receipts.iter().zip(digests(5)) {
             let read = AnchorReceipt::from_bytes(&receipt.to_bytes()).unwrap();
             // By a head of any age: what was anchored stays anchored.
             for trusted in [anchors.newest(), anchors.world.trusted(0)] {
-                let anchored = read.verify(&trusted, kind, &digest).unwrap();
+                let anchored = if consents {
+                    read.verify_receipt(&trusted, ReceiptKind::Consent, &digest).unwrap()
+                } else {
+                    read.verify_credential(&trusted, &digest).unwrap()
+                };
                 assert_eq!(anchored.issuer, anchors.world.agency.did);
                 assert_eq!(anchored.at.height, receipt.head.head.height);
                 assert_ne!(anchored.commitment, digest, "blinded");
@@ -69,12 +71,20 @@ fn a_receipt_shows_what_was_anchored_by_whom_and_when() {
 fn a_receipt_is_of_one_digest_and_one_kind() {
     let anchors = anchors(Chain::new(1));
     let (receipt, trusted) = (&anchors.credentials[0], anchors.newest());
-    let verify = |kind, digest: &Digest| receipt.verify(&trusted, kind, digest);
-    refused(verify(LeafKind::Credential, &credential_digest(&[1])), "not in the anchored batch");
-    refused(verify(LeafKind::Credential, &Digest::sha256(b"")), "not in the anchored batch");
-    refused(verify(LeafKind::Receipt, &credential_digest(&[0])), "another batch");
+    let verify = |digest: &Digest| receipt.verify_credential(&trusted, digest);
+    refused(verify(&credential_digest(&[1])), "not in the anchored batch");
+    refused(verify(&Digest::sha256(b"")), "not in the anchored batch");
     let consent = &anchors.consents[0];
-    refused(consent.verify(&trusted, LeafKind::Credential, &credential_digest(&[0])), "another batch");
+    for kind in [ReceiptKind::Transcoding, ReceiptKind::Use, ReceiptKind::Consent] {
+        refused(receipt.verify_receipt(&trusted, kind, &credential_digest(&[0])), "another batch");
+        let outcome = consent.verify_receipt(&trusted, kind, &credential_digest(&[0]));
+        if kind == ReceiptKind::Consent {
+            outcome.unwrap();
+        } else {
+            refused(outcome, "another kind of receipts");
+        }
+    }
+    refused(consent.verify_credential(&trusted, &credential_digest(&[0])), "another batch");
 }
 
 #[test]
@@ -134,7 +144,7 @@ fn a_withdrawn_batch_is_refused_from_its_withdrawal_on() {
 #[test]
 fn a_receipt_of_another_ledger_or_without_its_validators_is_refused() {
     let (here, there) = (anchors(Chain::new(1)), anchors(Chain::new(2)));
-    let foreign = there.credentials[0].verify(&here.newest(), LeafKind::Credential, &credential_digest(&[0]));
+    let foreign = there.credentials[0].verify_credential(&here.newest(), &credential_digest(&[0]));
     refused(foreign, "another ledger");
     let certified = |owners: std::ops::Range<u8>| {
         here.changed(|receipt| receipt.head = certify(receipt.head.head.clone(), owners))
@@ -156,7 +166,7 @@ fn one_changed_bit_anywhere_and_the_receipt_is_refused() {
         let at = rng.gen_range(0..bytes.len());
         bytes[at] ^= 1 << rng.gen_range(0..8);
         let read = AnchorReceipt::from_bytes(&bytes);
-        let outcome = read.map(|it| it.verify(&trusted, LeafKind::Credential, &credential_digest(&[3])));
+        let outcome = read.map(|it| it.verify_credential(&trusted, &credential_digest(&[3])));
         assert!(!matches!(outcome, Ok(Ok(_))), "byte {at} of {}", bytes.len());
     }
     for length in (0..whole.len()).step_by(7) {
