@@ -72,8 +72,11 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), NodeError> {
         Suite::Ed25519 => "ed25519",
         Suite::P256 => "p256",
     };
-    let line = Secret::new(format!("{name} {}\n", hex::encode(key.to_secret().expose())));
-    write_new(path, line.expose().as_bytes(), 0o600)
+    let digits = Secret::new(hex::encode(key.to_secret().expose()));
+    // Long enough from the start: a text that grows leaves what it held before behind, unwiped.
+    let mut line = String::with_capacity(name.len() + digits.expose().len() + 2);
+    line.extend([name, " ", digits.expose(), "\n"]);
+    write_new(path, Secret::new(line).expose().as_bytes(), 0o600)
 }
 
 /// Reads what [`write_key`] wrote.
@@ -94,10 +97,12 @@ pub fn read_key(path: &Path) -> Result<SigningKey, NodeError> {
         "p256" => Suite::P256,
         _ => return Err(refuse(rule)),
     };
-    let mut secret = [0u8; 32];
-    hex::decode_to_slice(digits, &mut secret).map_err(|_| refuse(rule))?;
-    let secret = Secret::new(secret);
-    Ok(SigningKey::from_bytes(suite, secret.expose())?)
+    let mut bytes = vec![0; 32]; // not on the stack, where moving it would leave a copy
+    let read = hex::decode_to_slice(digits, &mut bytes);
+    let secret = Secret::new(bytes);
+    read.map_err(|_| refuse(rule))?;
+    let secret = secret.expose().first_chunk().expect("32 bytes because as many were made");
+    Ok(SigningKey::from_bytes(suite, secret)?)
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), NodeError> {
