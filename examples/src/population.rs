@@ -252,7 +252,7 @@ pub enum Story {
     Positive,
     /// Had a credential that was revoked before it was shown.
     RevokedAfterIssue,
-    /// Shows a credential of somebody the committee did not recognise.
+    /// Shows a credential of somebody the committee did not recognise for it.
     UnrecognisedIssuer,
     /// Shows a credential that is not his.
     SomeoneElsesCredential,

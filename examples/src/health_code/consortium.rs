@@ -90,23 +90,32 @@ pub async fn register(directory: &Path, client: &LedgerClient, ledger: &Digest) 
     Ok(voice)
 }
 
-/// The committee recognises `issuer` for tests and passes: as many members vote as it takes.
+/// The committee recognises `issuer` for tests and passes.
 ///
 /// # Errors
 /// The ledger's refusal.
 pub async fn recognise(committee: &[Voice], issuer: &Did) -> anyhow::Result<()> {
-    let now = Clock::system().now();
     for name in [HEALTH_TEST, HEALTH_PASS] {
-        let motion = Motion::RecogniseIssuer {
-            issuer: issuer.clone(),
-            credential_type: CredentialType::new(name)?,
-            from: now.minus(DAY),
-            until: now.plus(365 * DAY),
-        };
-        for member in committee.iter().take(usize::from(COMMITTEE.1)) {
-            let vote = Vote { motion: motion.clone(), round: 0, expires: now.plus(DAY) };
-            member.say(Operation::Role(vote)).await?;
-        }
+        recognise_for(name, committee, issuer).await?;
+    }
+    Ok(())
+}
+
+/// The committee recognises `issuer` for one type: as many members vote as it takes.
+///
+/// # Errors
+/// The ledger's refusal.
+pub async fn recognise_for(name: &str, committee: &[Voice], issuer: &Did) -> anyhow::Result<()> {
+    let now = Clock::system().now();
+    let motion = Motion::RecogniseIssuer {
+        issuer: issuer.clone(),
+        credential_type: CredentialType::new(name)?,
+        from: now.minus(DAY),
+        until: now.plus(365 * DAY),
+    };
+    for member in committee.iter().take(usize::from(COMMITTEE.1)) {
+        let vote = Vote { motion: motion.clone(), round: 0, expires: now.plus(DAY) };
+        member.say(Operation::Role(vote)).await?;
     }
     Ok(())
 }

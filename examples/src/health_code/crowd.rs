@@ -130,7 +130,7 @@ pub async fn travel(
     schema: &Schema,
     stage: &Stage,
 ) -> anyhow::Result<Vec<Told>> {
-    let step = stage.wait("preparing offers, a clinic nobody recognised, and some revocations");
+    let step = stage.wait("preparing offers, a clinic that may not test, and some revocations");
     let mut queues = Vec::new();
     for ((side, cast), border) in sides.iter().zip(casts).zip(borders) {
         queues.push(tickets(side, cast, border, (clinic, &mut *ledger), schema).await?);

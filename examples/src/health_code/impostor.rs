@@ -1,7 +1,8 @@
-//! Those who try: a clinic that nobody recognised, and a thief who copied somebody's wallet but for its key.
+//! Those who try: a clinic that nobody recognised for tests, and a thief who copied somebody's wallet but for its
+//! key.
 //!
-//! Both do everything else right. The clinic is registered, its keys are in everybody's trust bundle, its
-//! batch is anchored. The thief answers the challenge, consents, and has the victim's own anchor receipt.
+//! Both do everything else right. The clinic is registered and recognised for its visits, so its keys are in
+//! everybody's trust bundle; its batch is anchored. The thief answers the challenge, consents, and has the victim's own anchor receipt.
 
 use std::path::Path;
 
@@ -29,8 +30,10 @@ use serde_json::{Map, Value, json};
 use wallet::Holding;
 
 const DAY: u64 = 86_400;
+/// What the clinic may issue.
+pub const CLINIC_VISIT: &str = "ClinicVisit";
 
-/// A clinic with keys and an identifier, and no recognition.
+/// A clinic with keys and an identifier.
 pub struct Clinic {
     actor: ActorDirectory,
     es256: SigningKey,
@@ -38,8 +41,7 @@ pub struct Clinic {
 }
 
 impl Clinic {
-    /// Registers a clinic. It publishes a schema of its own, which anybody may: so its keys travel in every
-    /// trust bundle, and what keeps its credentials out is the committee's silence alone.
+    /// Registers a clinic, which publishes a schema of its own.
     ///
     /// # Errors
     /// The ledger's refusal.
@@ -58,7 +60,7 @@ impl Clinic {
         write_key(&directory.join("es256.key"), &es256)?;
         identity::register(ledger, &actor).await?;
         let own = Schema {
-            credential_type: CredentialType::new("ClinicVisit")?,
+            credential_type: CredentialType::new(CLINIC_VISIT)?,
             version: 1,
             claims: [("day".to_owned(), ClaimSpec { kind: ClaimKind::Date, required: true })].into(),
         };

@@ -17,8 +17,8 @@ use ledger_chain::light::TrustedHead;
 
 use super::Options;
 use super::border::Border;
-use super::consortium::{HEALTH_PASS, Rules, Voice, found, recognise};
-use super::impostor::Clinic;
+use super::consortium::{HEALTH_PASS, Rules, Voice, found, recognise, recognise_for};
+use super::impostor::{CLINIC_VISIT, Clinic};
 use super::jurisdiction::{Jurisdiction, Named as _, free_addresses};
 use super::process::Parties;
 use super::stage::Stage;
@@ -43,7 +43,7 @@ pub struct Scene {
     pub rules: [Rules; 2],
     /// What a health test says.
     pub schema: Schema,
-    /// A clinic that nobody recognised.
+    /// A clinic that nobody recognised for tests.
     pub clinic: Clinic,
     /// The gates' directories: that into Macau, that into Guangdong.
     pub gates: [PathBuf; 2],
@@ -79,8 +79,12 @@ impl Scene {
         let macau = Jurisdiction::set_up(m, &home(m), (two, one), &url, context, macau).await?;
         let sides = [guangdong, macau];
         let schema = population::schema();
-        let rules = agree(&ledger, &network, &sides, &schema).await?;
+        let committee = network.members.iter();
+        let committee = committee.map(|(member, _)| Voice::of(member, ledger.client(), &network.ledger));
+        let committee = committee.collect::<Result<Vec<_>, _>>()?;
+        let rules = agree(&ledger, &network, &committee, &sides, &schema).await?;
         let clinic = Clinic::open(&directory.join("clinic"), &mut ledger).await?;
+        recognise_for(CLINIC_VISIT, &committee, clinic.did()).await?;
         for side in &sides {
             side.start(&mut parties).await?;
         }
@@ -129,6 +133,7 @@ fn record_egress(node: &Path) -> anyhow::Result<()> {
 async fn agree(
     ledger: &Ledger,
     network: &Network,
+    committee: &[Voice],
     sides: &[Jurisdiction; 2],
     schema: &Schema,
 ) -> anyhow::Result<[Rules; 2]> {
@@ -138,11 +143,9 @@ async fn agree(
     for published in [schema.clone(), pass, credential::foreign::schema()] {
         voices[0].say(Operation::Schema(published)).await?;
     }
-    let committee: Vec<Voice> =
-        network.members.iter().map(|(directory, _)| voice(directory)).collect::<Result<_, _>>()?;
     let now = Clock::system().now();
     for (side, voice) in sides.iter().zip(&voices) {
-        recognise(&committee, &side.did).await?;
+        recognise(committee, &side.did).await?;
         Rules::of(&side.did, schema, now)?.publish(voice).await?;
     }
     Ok([Rules::of(&sides[0].did, schema, now)?, Rules::of(&sides[1].did, schema, now)?])

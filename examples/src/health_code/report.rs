@@ -28,7 +28,7 @@ const fn words(story: Story) -> &'static str {
         Story::ExpiredTest => "test too old",
         Story::Positive => "tested positive",
         Story::RevokedAfterIssue => "revoked after it was issued",
-        Story::UnrecognisedIssuer => "from a clinic nobody recognised",
+        Story::UnrecognisedIssuer => "from a clinic that may not test",
         Story::SomeoneElsesCredential => "somebody else's credential",
         Story::ReplayedQr => "crosses; the same code is shown again",
     }

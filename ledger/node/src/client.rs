@@ -299,8 +299,9 @@ impl LedgerClient {
         }
     }
 
-    /// The records of a trust bundle at a height (the latest if none is named), with the documents of `also`, and
-    /// the proof that its head continues the one at `from`. Not verified, and without status lists.
+    /// The records of a trust bundle at a height (the latest if none is named), with what `also` are and published
+    /// whether or not they are recognised, and the proof that its head continues the one at `from`. Not verified,
+    /// and without status lists.
     ///
     /// # Errors
     /// [`ClientError::Problem`], [`ClientError::Transport`], [`ClientError::Answer`].

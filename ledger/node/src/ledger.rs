@@ -56,6 +56,17 @@ pub enum QueryError {
     /// An id that is in no block.
     #[error("no block holds this transaction")]
     NoSuchTransaction,
+    /// More belongs into a trust bundle than one holds.
+    #[error(
+        "a trust bundle has at most {records} records, of {bytes} bytes in all; \
+         the committee can end the recognition of whoever publishes too much"
+    )]
+    BundleFull {
+        /// How many records.
+        records: usize,
+        /// How many bytes.
+        bytes: usize,
+    },
     /// A proof that cannot be made.
     #[error(transparent)]
     Proof(#[from] ProofError),

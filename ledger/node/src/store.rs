@@ -13,6 +13,7 @@
 //! nodes         as ledger-chain names them   → tree node
 //! values        key's hash ‖ version         → record         seek backwards for the latest ≤ height
 //! keys          namespace ‖ 0 ‖ key          → ()             what there is to ask for, without the bulk
+//!               published ‖ 0 ‖ DID ‖ key    → ()             schemas, policies and status lists by who published them
 //! roots         height                       → sixteen shard roots
 //! log           level ‖ index                → hash of a complete subtree of the history
 //! meta          name                         → tip, genesis, format
@@ -38,7 +39,7 @@ pub use query::Position;
 pub(crate) use view::{Layer, LogView, StateView, TreeView};
 
 /// The layout above; another one needs a migration.
-const FORMAT: &[u8] = b"causeway-ledger-1";
+const FORMAT: &[u8] = b"causeway-ledger-2";
 
 /// Why the store cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

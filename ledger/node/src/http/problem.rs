@@ -9,7 +9,7 @@
 //! | 410 | `PRUNED` |
 //! | 413 | `TOO_LARGE`, `TOO_MANY` |
 //! | 422 | every other rule of the ledger, by its own code |
-//! | 500 | `STORE`, `BUG` |
+//! | 500 | `STORE`, `BUG`, `BUNDLE_FULL` |
 //! | 503 | `BUSY`, `MEMPOOL_FULL`, `HALTED` |
 
 use std::borrow::Cow;
@@ -120,6 +120,7 @@ impl From<QueryError> for Problem {
         match error {
             QueryError::NoSuchHeight => Self::new(404, "NO_SUCH_HEIGHT", text),
             QueryError::NoSuchTransaction => Self::new(404, "NO_SUCH_TRANSACTION", text),
+            QueryError::BundleFull { .. } => Self::new(500, "BUNDLE_FULL", text),
             QueryError::Proof(ledger_chain::tree::ProofError::Pruned) => Self::new(410, "PRUNED", text),
             QueryError::Proof(_) => Self::new(500, "STORE", text),
             QueryError::Store(error) => error.into(),

@@ -134,12 +134,22 @@ pub(super) struct BundleQuery {
     did: Option<String>,
 }
 
+/// Identifiers that a reader of a bundle may name.
+const NAMED: usize = 64;
+
 /// Canonical bytes: whoever fetches a bundle verifies it.
 pub(super) async fn bundle(State(api): State<Api>, query: Params<BundleQuery>) -> Reply {
     let Query(query) = query?;
     let height = height(&api.ledger, query.height, None)?;
-    let also = query.did.iter().flat_map(|dids| dids.split(',')).take(64);
-    let also: Vec<Did> = also.map(str::parse).collect::<Result<_, _>>()?;
+    let also: Vec<&str> = query.did.iter().flat_map(|dids| dids.split(',')).collect();
+    if also.len() > NAMED {
+        return Err(Problem::new(
+            413,
+            "TOO_MANY",
+            format!("a bundle is asked for with at most {NAMED} dids"),
+        ));
+    }
+    let also: Vec<Did> = also.into_iter().map(str::parse).collect::<Result<_, _>>()?;
     let bundle = blocking(&api, move |ledger| ledger.bundle(height, query.from, &also)).await??;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bundle.to_bytes()).into_response())
 }

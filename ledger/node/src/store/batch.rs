@@ -1,9 +1,9 @@
 //! What a block writes.
 
 use did_registry::canonical::encode;
-use did_registry::{Digest, Timestamp};
+use did_registry::{Did, Digest, Timestamp};
 use ledger_chain::tree::{ShardRoots, ShardUpdate};
-use ledger_chain::{Changes, Genesis, SignedHead};
+use ledger_chain::{Changes, Genesis, Record, SignedHead, StateKey};
 use rocksdb::WriteBatch;
 
 use super::{Column, Store, StoreError};
@@ -58,8 +58,14 @@ impl BlockBatch {
                 self.put(store, Column::Values, &value_key(key, self.height), record);
             }
         }
-        for key in changes.keys().filter(|key| is_listed(key.namespace())) {
-            self.put(store, Column::Keys, &listed_key(key.namespace(), &encode(key)), &[]);
+        for (key, record) in changes {
+            if is_listed(key.namespace()) {
+                self.put(store, Column::Keys, &listed_key(key.namespace(), &encode(key)), &[]);
+            }
+            if let Some(publisher) = publisher(key, record) {
+                let row = [published_prefix(&publisher), encode(key)].concat();
+                self.put(store, Column::Keys, &row, &[]);
+            }
         }
         self.put(store, Column::Roots, &self.height.to_be_bytes(), &encode(roots));
     }
@@ -91,6 +97,24 @@ impl Store {
 /// Namespaces whose keys are listed: those with few records, that a trust bundle is made of.
 pub(crate) fn is_listed(namespace: &str) -> bool {
     !matches!(namespace, "did" | "actor" | "anchor" | "receipt" | "signature")
+}
+
+/// Who published what a trust bundle takes from its publishers.
+fn publisher(key: &StateKey, record: &[u8]) -> Option<Did> {
+    match key {
+        StateKey::Status(did, _) => Some(did.clone()),
+        StateKey::Schema(_) | StateKey::Policy(_) => match Record::read(key, record).ok()? {
+            Record::Schema(record) => Some(record.author),
+            Record::Policy(record) => Some(record.policy.verifier),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What the keys of everything that somebody published begin with.
+pub(super) fn published_prefix(publisher: &Did) -> Vec<u8> {
+    listed_key("published", &encode(publisher))
 }
 
 pub(super) fn listed_key(namespace: &str, key: &[u8]) -> Vec<u8> {

@@ -1,12 +1,12 @@
 //! Reads of what is committed.
 
 use did_registry::canonical::decode;
-use did_registry::{Digest, Timestamp};
+use did_registry::{Did, Digest, Timestamp};
 use ledger_chain::tree::ShardRoots;
 use ledger_chain::{Genesis, SignedHead, StateKey, TRANSACTION_BYTES};
 use rocksdb::{DBRawIterator, ReadOptions};
 
-use super::batch::{listed_key, value_key};
+use super::batch::{listed_key, published_prefix, value_key};
 use super::{Column, Store, StoreError};
 
 /// Where a transaction is.
@@ -135,16 +135,29 @@ impl Store {
         after: Option<&StateKey>,
         limit: usize,
     ) -> Result<Vec<StateKey>, StoreError> {
-        let prefix = listed_key(namespace, &[]);
         let start = after.map(|key| listed_key(namespace, &did_registry::canonical::encode(key)));
+        self.rows(&listed_key(namespace, &[]), start.as_deref(), limit)
+    }
+
+    /// Keys of the schemas, policies and status lists that `publisher` published at any height, in the store's
+    /// order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn published(&self, publisher: &Did, limit: usize) -> Result<Vec<StateKey>, StoreError> {
+        self.rows(&published_prefix(publisher), None, limit)
+    }
+
+    /// What follows `prefix` in the rows after `start`.
+    fn rows(&self, prefix: &[u8], start: Option<&[u8]>, limit: usize) -> Result<Vec<StateKey>, StoreError> {
         let mut rows = self.db.raw_iterator_cf(self.column(Column::Keys));
-        rows.seek(start.as_ref().unwrap_or(&prefix));
-        if start.is_some() && rows.key() == start.as_deref() {
+        rows.seek(start.unwrap_or(prefix));
+        if start.is_some() && rows.key() == start {
             rows.next();
         }
         let mut keys = Vec::new();
         while let Some(row) = rows.key().filter(|_| keys.len() < limit) {
-            let Some(key) = row.strip_prefix(prefix.as_slice()) else { break };
+            let Some(key) = row.strip_prefix(prefix) else { break };
             keys.push(decode(key, TRANSACTION_BYTES).map_err(damaged)?);
             rows.next();
         }
