@@ -10,6 +10,7 @@ use super::pass::source;
 use super::{Decision, LEEWAY, authenticate_document, status};
 use crate::dcc::{base45, zlib};
 use crate::facts::{AgeLimits, Facts};
+use crate::transcoding::is_pass;
 use crate::{Finding, Part, Reason, Verdict, json};
 
 const PREFIX: &str = "CWE:";
@@ -41,6 +42,11 @@ pub fn verify_printed(text: &str, facts: &Facts, now: Timestamp, limits: AgeLimi
     verdict.issuer =
         Part::from(facts.recognised(&source.issuer, &source.credential_type, source.issued, now));
     verdict.status = status(&mut source, facts, now);
+    if is_pass(&source.credential_type, &schema) {
+        // Whoever has seen a pass could print it; what makes it its holder's is the key that shows it (W12).
+        let rule = "a pass is shown by its holder's key, not on paper";
+        verdict.holder = Part::Bad(Finding::new(Reason::HolderMismatch, rule));
+    }
     match facts.schemas.get(&schema) {
         // The type is what its issuer is recognised for, so a schema of another type lends nothing (W5).
         Some(schema) if schema.credential_type != source.credential_type => {

@@ -116,6 +116,14 @@ fn a_pass_is_shown_by_its_holders_key_over_this_challenge() {
     assert_faults(&decide(&stated), &["freshness WRONG_KEY_USE"]);
 }
 
+/// W12: a gate that scans a pass has all of it but its holder's key, and so has whoever looks on.
+#[test]
+fn a_pass_that_somebody_printed_is_nobodys() {
+    let world = World::new();
+    let printed = print_credential(&world.terms(Pass).document());
+    assert_faults(&world.decide_text(Printed, &printed), &["holder HOLDER_MISMATCH"]);
+}
+
 /// W7: nothing goes unchecked behind the first item.
 #[test]
 fn a_presentation_holds_one_pass_with_one_proof() {
