@@ -5,6 +5,12 @@
 //! (no `none`, no confusion of algorithms); no extension is understood, so `crit` and `b64` are refused; base64url has
 //! one spelling per value here, so no second text carries the same signature. Keys named or carried in
 //! the header (`jwk`, `jku`, `x5c`, `x5u`) are never used: the caller brings the key (attack W6).
+//!
+//! **Absent on purpose.** 1. Other algorithms than those of the suites here, EdDSA (also named Ed25519) and
+//! ES256: no RSA, no HMAC, no other curve, no `none`. 2. Other forms of ECDSA signatures than r‖s: DER counts as a
+//! signature that does not hold. 3. The JSON serialisations, but for SD-JWT's own
+//! ([`SdJwtText::parse_json`](crate::sd_jwt::SdJwtText::parse_json)). 4. Detached and unencoded payloads,
+//! compression (`zip` means nothing here: the payload is what was signed), encryption.
 
 use std::fmt;
 
@@ -52,8 +58,8 @@ pub enum JwsError {
     /// The header names another algorithm than the key's.
     #[error("alg is the algorithm of the key's suite")]
     AlgorithmMismatch,
-    /// Not 64 bytes.
-    #[error("a signature has 64 bytes")]
+    /// Not 64 bytes, as DER is not.
+    #[error("a signature has 64 bytes: r and s of ECDSA, R and S of EdDSA")]
     SignatureLength,
     /// The signature does not hold.
     #[error("the signature does not hold under the stated key")]
@@ -69,9 +75,10 @@ pub enum JwsError {
 impl From<JwsError> for Finding {
     fn from(error: JwsError) -> Self {
         let reason = match &error {
-            JwsError::Algorithm | JwsError::AlgorithmMismatch | JwsError::BadSignature => {
-                Reason::BadSignature
-            }
+            JwsError::Algorithm
+            | JwsError::AlgorithmMismatch
+            | JwsError::SignatureLength
+            | JwsError::BadSignature => Reason::BadSignature,
             JwsError::WrongType(_) => Reason::WrongKind,
             JwsError::TooLarge { .. }
             | JwsError::NotCompact
@@ -79,7 +86,6 @@ impl From<JwsError> for Finding {
             | JwsError::Json(_)
             | JwsError::Critical
             | JwsError::Unencoded
-            | JwsError::SignatureLength
             | JwsError::Claim(_) => Reason::BadEncoding,
         };
         Self::new(reason, error.to_string())

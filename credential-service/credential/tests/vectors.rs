@@ -1,4 +1,4 @@
-//! Published vectors: SD-JWT, eddsa-jcs-2022, Token Status List, Wycheproof.
+//! Published vectors: JWS, SD-JWT, eddsa-jcs-2022, Token Status List, Wycheproof.
 //!
 //! Sources and licences are in the READMEs beside the data. A missing file fails the test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -11,6 +11,8 @@ use serde_json::Value;
 
 #[path = "vectors/data_integrity.rs"]
 mod data_integrity;
+#[path = "vectors/jws.rs"]
+mod jws;
 #[path = "vectors/sd_jwt.rs"]
 mod sd_jwt;
 #[path = "vectors/status_list.rs"]

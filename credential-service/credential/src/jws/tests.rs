@@ -136,6 +136,7 @@ fn other_spellings_of_a_token_are_refused() {
     }
     let short = spelled(header, payload, &signature[..84]);
     assert_eq!(Jws::parse(&short, LIMIT).unwrap_err(), JwsError::SignatureLength);
+    assert_eq!(Finding::from(JwsError::SignatureLength).code, Reason::BadSignature);
     let twice = spelled(&base64url(br#"{"alg":"none","alg":"EdDSA"}"#), payload, signature);
     assert_eq!(Jws::parse(&twice, LIMIT).unwrap_err(), JwsError::Json(JsonError::DuplicateMember));
     assert_eq!(Jws::parse(&text, 10).unwrap_err(), JwsError::TooLarge { limit: 10, got: text.len() });

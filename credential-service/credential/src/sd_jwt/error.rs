@@ -118,7 +118,12 @@ impl From<SdJwtError> for Finding {
         let reason = match &error {
             E::Token(inner) => return Self::new(Self::from(inner.clone()).code, error.to_string()),
             E::KeyBinding(JwsError::WrongType(_)) => Reason::WrongKind,
-            E::KeyBinding(JwsError::Algorithm | JwsError::AlgorithmMismatch | JwsError::BadSignature)
+            E::KeyBinding(
+                JwsError::Algorithm
+                | JwsError::AlgorithmMismatch
+                | JwsError::SignatureLength
+                | JwsError::BadSignature,
+            )
             | E::NoKeyBinding
             | E::BindingHash
             | E::HolderKey(_)
