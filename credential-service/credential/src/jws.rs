@@ -211,16 +211,31 @@ impl VerifiedJws {
         &self.0.payload
     }
 
-    /// Holds the `typ` header to the one kind of token that is expected here (RFC 8725 §3.11).
+    /// Holds the `typ` header to the one kind of token that is expected here (RFC 8725 §3.11). It is a media
+    /// type (RFC 7515 §4.1.9), so capitals are small letters, and `application/` may be left out.
     ///
     /// # Errors
     /// [`JwsError::WrongType`].
     pub fn check_type(&self, expected: &str) -> Result<(), JwsError> {
-        if self.0.header.get("typ").and_then(Value::as_str) == Some(expected) {
+        let stated = self.0.header.get("typ").and_then(Value::as_str);
+        if stated.is_some_and(|stated| is_media_type(stated, expected)) {
             Ok(())
         } else {
             Err(JwsError::WrongType(expected.to_owned()))
         }
+    }
+}
+
+/// Whether two texts name one media type, each with or without `application/`.
+pub(crate) fn is_media_type(one: &str, other: &str) -> bool {
+    subtype(one).eq_ignore_ascii_case(subtype(other))
+}
+
+/// A media type without `application/`; a subtype has no slash, so what is left of it means one thing only.
+fn subtype(kind: &str) -> &str {
+    match kind.split_once('/') {
+        Some((top, rest)) if top.eq_ignore_ascii_case("application") && !rest.contains('/') => rest,
+        _ => kind,
     }
 }
 
@@ -234,14 +249,24 @@ pub(crate) fn from_base64url(text: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Encoding)
 }
 
-/// A claim in whole seconds since the epoch (RFC 7519 NumericDate; fractions are refused).
+/// A claim in seconds since the epoch (RFC 7519 NumericDate). A fraction is dropped, as the clock drops it.
 pub(crate) fn seconds(
     claims: &Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<Timestamp>, JwsError> {
     let Some(value) = claims.get(name) else { return Ok(None) };
-    let time = value.as_u64().and_then(|seconds| Timestamp::from_seconds(seconds).ok());
+    let whole = value.as_u64().or_else(|| value.as_f64().and_then(floor));
+    let time = whole.and_then(|seconds| Timestamp::from_seconds(seconds).ok());
     time.map(Some).ok_or(JwsError::Claim(name))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, and the cast saturates beyond every time"
+)]
+fn floor(seconds: f64) -> Option<u64> {
+    (seconds >= 0.0).then_some(seconds as u64)
 }
 
 /// A claim that must be there and be text.

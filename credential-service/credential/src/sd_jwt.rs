@@ -12,8 +12,11 @@
 //!                                  cnf, exp, … ─┴─issuer signs─► SdJwt ──holder chooses, signs──► text
 //! text ─parse─► SdJwtText ─verify_issuer─► AuthenticSdJwt ─check_validity, verify_holder─► VerifiedSdJwt
 //! ```
-//! We are stricter than the RFC in four points: SHA-256 only; `iss`, `nbf`, `exp`, `cnf`, `vct`, `status`
-//! and `aud` may not be concealed; times are whole seconds; a reserved name is refused wherever it stands.
+//! We are stricter than the RFC in five points: SHA-256 only; `iss`, `nbf`, `exp`, `cnf`, `vct`, `status`
+//! and `aud` may not be concealed; a reserved name is refused wherever it stands; the issuer's token has a
+//! `typ`, which the RFC recommends, so that no other token passes for it; a key-binding token where none is
+//! asked for is refused, which §7.3 leaves open, so that nothing is shown unchecked. And in one than SD-JWT VC:
+//! `iss` is required, as issuers are recognised by their identifiers, not by certificates.
 //! Two presentations of one SD-JWT share the issuer's signature: issue in batches for one use each (W14).
 
 mod authentic;

@@ -142,14 +142,55 @@ fn other_spellings_of_a_token_are_refused() {
     assert_eq!(Jws::parse(&text, 10).unwrap_err(), JwsError::TooLarge { limit: 10, got: text.len() });
 }
 
+/// RFC 7515 §4.1.9.
 #[test]
-fn times_are_whole_seconds_and_debug_shows_no_payload() {
-    let claims = object(json!({"iat": 5, "exp": 1.5, "nbf": -1, "sub": 7}));
-    assert_eq!(seconds(&claims, "iat"), Ok(Some(Timestamp::from_seconds(5).unwrap())));
-    assert_eq!(seconds(&claims, "none"), Ok(None));
-    assert_eq!(seconds(&claims, "exp"), Err(JwsError::Claim("exp")));
-    assert_eq!(seconds(&claims, "nbf"), Err(JwsError::Claim("nbf")));
-    assert_eq!(text(&claims, "sub"), Err(JwsError::Claim("sub")));
+fn typ_is_a_media_type() {
+    let key = key(Suite::Ed25519);
+    let check = |typ: Value| {
+        let text = forge(&json!({"alg": "EdDSA", "typ": typ}), "x", &key);
+        let verified = Jws::parse(&text, LIMIT).unwrap().verify(&key.public_key()).unwrap();
+        let checks =
+            ["dc+sd-jwt", "application/dc+sd-jwt"].map(|expected| verified.check_type(expected).is_ok());
+        assert_eq!(checks[0], checks[1], "{typ}");
+        checks[0]
+    };
+    for same in ["dc+sd-jwt", "application/dc+sd-jwt", "DC+SD-JWT", "Application/dc+SD-jwt"] {
+        assert!(check(json!(same)), "{same}");
+    }
+    for other in [
+        json!("vc+sd-jwt"),
+        json!("text/dc+sd-jwt"),
+        json!("application/application/dc+sd-jwt"),
+        json!("applicationdc+sd-jwt"),
+        json!("/dc+sd-jwt"),
+        json!("dc+sd-jwt "),
+        json!("dc+sd-jwt;v=1"),
+        json!(""),
+        json!(["dc+sd-jwt"]),
+        json!(null),
+    ] {
+        assert!(!check(other.clone()), "{other}");
+    }
+}
+
+/// RFC 7519 §2: a NumericDate may have a fraction.
+#[test]
+fn times_are_seconds_without_their_fraction() {
+    let at = |seconds| Ok(Some(Timestamp::from_seconds(seconds).unwrap()));
+    for (value, time) in
+        [(json!(5), at(5)), (json!(1.999), at(1)), (json!(0.0), at(0)), (json!(1.7e9), at(1_700_000_000))]
+    {
+        assert_eq!(seconds(&object(json!({"iat": value})), "iat"), time, "{value}");
+    }
+    assert_eq!(seconds(&Map::new(), "iat"), Ok(None));
+    for value in [json!(-1), json!(-0.5), json!(1e300), json!(253_402_300_800_u64), json!("5"), json!(null)] {
+        assert_eq!(seconds(&object(json!({"iat": value})), "iat"), Err(JwsError::Claim("iat")), "{value}");
+    }
+}
+
+#[test]
+fn a_claim_that_should_be_text_is_text_and_debug_shows_no_payload() {
+    assert_eq!(text(&object(json!({"sub": 7})), "sub"), Err(JwsError::Claim("sub")));
     let jws = Jws::parse(&sign(Map::new(), b"Maria", &key(Suite::P256)), LIMIT).unwrap();
     assert!(!format!("{jws:?}").contains("Maria") && !format!("{jws:?}").contains(&base64url(b"Maria")));
 }

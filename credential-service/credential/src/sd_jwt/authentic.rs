@@ -76,7 +76,7 @@ impl AuthenticSdJwt {
     /// `iat`.
     ///
     /// # Errors
-    /// [`SdJwtError::Claim`] if it is not in whole seconds.
+    /// [`SdJwtError::Claim`] if it is not in seconds.
     pub fn issued(&self) -> Result<Option<Timestamp>, SdJwtError> {
         self.time("iat")
     }
@@ -84,7 +84,7 @@ impl AuthenticSdJwt {
     /// `exp`.
     ///
     /// # Errors
-    /// [`SdJwtError::Claim`] if it is not in whole seconds.
+    /// [`SdJwtError::Claim`] if it is not in seconds.
     pub fn expires(&self) -> Result<Option<Timestamp>, SdJwtError> {
         self.time("exp")
     }
