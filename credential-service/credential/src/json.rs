@@ -4,6 +4,9 @@
 //! integer that a double does not hold exactly, text that is not UTF-8, anything after the value. It is
 //! bounded before it allocates: bytes first, then depth and number of values while reading, so that
 //! neither stack nor memory follows the sender. Writing is RFC 8785 (JCS).
+//!
+//! An integer is a number written without point and exponent: `1E30` is a double in both readers' eyes, and
+//! 2⁵³ + 1 is not. Who only canonicalises may read integers as the RFC does, by [`parse_rounding`].
 
 mod canonical;
 
@@ -90,17 +93,60 @@ pub enum JsonError {
 /// # Errors
 /// The first [`JsonError`].
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
+    read(bytes, limits, false)
+}
+
+/// Reads one JSON value and nothing else, and every number as a double, as ECMAScript and RFC 8785 do: two
+/// integers beyond 2⁵³ may become one. For canonicalising a text that is not decided on.
+///
+/// # Errors
+/// As [`parse`], but for [`JsonError::InexactInteger`].
+pub fn parse_rounding(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
+    read(bytes, limits, true)
+}
+
+fn read(bytes: &[u8], limits: Limits, rounds: bool) -> Result<Value, JsonError> {
     if bytes.len() > limits.bytes {
         return Err(JsonError::TooLarge { limit: limits.bytes, got: bytes.len() });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
-    let reader = Reader { limits, nodes: Cell::new(0), broken: Cell::new(None) };
+    let reader =
+        Reader { limits, rounds, nodes: Cell::new(0), vast: Cell::new(false), broken: Cell::new(None) };
     let mut source = serde_json::Deserializer::from_str(text);
     let value = Seed { reader: &reader, depth: 0 }.deserialize(&mut source);
-    value.and_then(|value| source.end().map(|()| value)).map_err(|error| {
+    let value = value.and_then(|value| source.end().map(|()| value)).map_err(|error| {
         let place = JsonError::Malformed { line: error.line(), column: error.column() };
         reader.broken.take().unwrap_or(place)
-    })
+    })?;
+    // An integer over 64 bits arrives as a double; only its text shows that it was one.
+    if !rounds && reader.vast.get() && has_vast_integer(text) {
+        return Err(JsonError::InexactInteger);
+    }
+    Ok(value)
+}
+
+/// Whether well-formed JSON has an integer of more than 16 digits, which is more than 2⁵³.
+fn has_vast_integer(text: &str) -> bool {
+    let (mut in_text, mut escaped) = (false, false);
+    let (mut digits, mut whole) = (0, true);
+    for byte in text.bytes().chain([b' ']) {
+        if in_text {
+            in_text = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' | b'e' | b'E' => whole = false,
+            b'+' | b'-' => {}
+            _ if whole && digits > 16 => return true,
+            _ => {
+                (digits, whole) = (0, true);
+                in_text = byte == b'"';
+            }
+        }
+    }
+    false
 }
 
 /// Reads one JSON object and nothing else.
@@ -114,7 +160,8 @@ pub fn parse_object(bytes: &[u8], limits: Limits) -> Result<Map<String, Value>, 
     }
 }
 
-/// Holds a value that another reader made to the same limits; `bytes` then counts its names and texts.
+/// Holds a value that another reader made to the same limits; `bytes` then counts its names and texts. What
+/// that reader has rounded or overwritten already is not seen: text from outside goes through [`parse`].
 ///
 /// # Errors
 /// The first [`JsonError`] among size, depth, number of values and inexact integers.
@@ -170,7 +217,9 @@ fn walk(mut open: Vec<(&Value, usize)>, mut bytes: usize, limits: Limits) -> Res
 /// What is shared by all levels of one reading.
 struct Reader {
     limits: Limits,
+    rounds: bool,
     nodes: Cell<usize>,
+    vast: Cell<bool>, // whether a number was read that may be an integer over 64 bits
     broken: Cell<Option<JsonError>>,
 }
 
@@ -223,18 +272,26 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
-        if number > EXACT { Err(self.refuse(JsonError::InexactInteger)) } else { Ok(number.into()) }
+        match number {
+            0..=EXACT => Ok(number.into()),
+            _ if self.reader.rounds => Ok((number as f64).into()),
+            _ => Err(self.refuse(JsonError::InexactInteger)),
+        }
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
-        if number.unsigned_abs() > EXACT {
-            Err(self.refuse(JsonError::InexactInteger))
-        } else {
-            Ok(number.into())
+        match number.unsigned_abs() {
+            0..=EXACT => Ok(number.into()),
+            _ if self.reader.rounds => Ok((number as f64).into()),
+            _ => Err(self.refuse(JsonError::InexactInteger)),
         }
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+        const LEAST: f64 = (1_u64 << 63) as f64;
+        if number.abs() >= LEAST {
+            self.reader.vast.set(true);
+        }
         Ok(number.into())
     }
 

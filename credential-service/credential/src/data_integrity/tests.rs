@@ -367,6 +367,21 @@ fn what_canonical_form_would_blur_is_refused() {
     }
     document["n"] = deep;
     assert_eq!(verify(&document).unwrap_err(), ProofError::Json(JsonError::TooDeep { limit: 16 }));
+    // A signature over 2^64 would hold over its neighbours too.
+    let mut vast = unsigned();
+    vast.insert("n".into(), json!(18_446_744_073_709_551_616.0));
+    let vast = Value::Object(secure(vast, &options(), &key(Suite::Ed25519)).unwrap()).to_string();
+    assert!(vast.contains(r#""n":1.8446744073709552e19"#));
+    let read = |number: &str| {
+        let text = vast.replace("1.8446744073709552e19", number);
+        SecuredDocument::parse(text.as_bytes())?
+            .verify(&key(Suite::Ed25519).public_key(), &expected())
+            .map(drop)
+    };
+    assert_eq!(read("18446744073709551616.0"), Ok(()));
+    for whole in ["18446744073709551616", "18446744073709551617"] {
+        assert_eq!(read(whole), Err(ProofError::Json(JsonError::InexactInteger)));
+    }
     let twice = Value::Object(signed()).to_string().replacen('{', r#"{"type":[],"#, 1);
     assert_eq!(
         SecuredDocument::parse(twice.as_bytes()).unwrap_err(),

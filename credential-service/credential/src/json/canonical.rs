@@ -13,7 +13,7 @@ use super::EXACT;
 /// The canonical bytes of a value.
 ///
 /// Integers beyond ±(2⁵³ − 1) lose digits, as the RFC has it; [`parse`](super::parse) and
-/// [`check`](super::check) refuse them beforehand.
+/// [`check`](super::check) refuse them beforehand, [`parse_rounding`](super::parse_rounding) does not.
 pub fn canonical(value: &Value) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     write(value, &mut out);

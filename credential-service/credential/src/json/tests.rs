@@ -57,6 +57,87 @@ fn integers_that_a_double_rounds_are_refused() {
     }
 }
 
+/// Over 64 bits they arrive as doubles, like numbers that were written as such.
+#[test]
+fn integers_over_64_bits_are_refused_and_doubles_are_not() {
+    for number in [
+        "18446744073709551616",
+        "18446744073709551617",
+        "-9223372036854775809",
+        "-18446744073709551617",
+        "1000000000000000000000000000000",
+    ] {
+        for text in [
+            number.to_owned(),
+            format!("[1E30,{number}]"),
+            format!("{{\"a\":{number}}}"),
+            format!(r#"["\"",{number},"\\"]"#),
+            format!("[true,false,null,{number}\n]"),
+        ] {
+            assert_eq!(read(&text), Err(JsonError::InexactInteger), "{text}");
+        }
+    }
+    for text in [
+        "1E30",
+        "-1e+30",
+        "18446744073709551617.0",
+        "18446744073709551617e0",
+        "[1e30,1]",
+        r#"[1e30,"18446744073709551617"]"#,
+        r#"[1e30,"\",18446744073709551617"]"#,
+        r#"{"18446744073709551617":1e30}"#,
+        r#"[1e30,"\\",0.18446744073709551617]"#,
+    ] {
+        assert!(read(text).is_ok(), "{text}");
+    }
+    assert!(matches!(read("[18446744073709551617"), Err(JsonError::Malformed { .. })));
+}
+
+/// RFC 8785, appendix B: bits of a double, and its canonical form, which reads back as the same double.
+#[test]
+fn numbers_are_written_as_in_appendix_b_of_rfc_8785() {
+    for (bits, text) in [
+        (0x0000_0000_0000_0000, "0"),
+        (0x0000_0000_0000_0001, "5e-324"),
+        (0x8000_0000_0000_0001, "-5e-324"),
+        (0x7fef_ffff_ffff_ffff, "1.7976931348623157e+308"),
+        (0xffef_ffff_ffff_ffff, "-1.7976931348623157e+308"),
+        (0x4340_0000_0000_0000, "9007199254740992"),
+        (0xc340_0000_0000_0000, "-9007199254740992"),
+        (0x4430_0000_0000_0000, "295147905179352830000"),
+        (0x44b5_2d02_c7e1_4af5, "9.999999999999997e+22"),
+        (0x44b5_2d02_c7e1_4af6, "1e+23"),
+        (0x44b5_2d02_c7e1_4af7, "1.0000000000000001e+23"),
+        (0x444b_1ae4_d6e2_ef4e, "999999999999999700000"),
+        (0x444b_1ae4_d6e2_ef4f, "999999999999999900000"),
+        (0x444b_1ae4_d6e2_ef50, "1e+21"),
+        (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
+        (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
+        (0x41b3_de43_5555_5553, "333333333.3333332"),
+        (0x41b3_de43_5555_5554, "333333333.33333325"),
+        (0x41b3_de43_5555_5555, "333333333.3333333"),
+        (0x41b3_de43_5555_5556, "333333333.3333334"),
+        (0x41b3_de43_5555_5557, "333333333.33333343"),
+        (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
+        (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
+    ] {
+        let number = f64::from_bits(bits);
+        assert_eq!(String::from_utf8(canonical(&json!(number))).unwrap(), text);
+        let value = parse_rounding(text.as_bytes(), LIMITS).unwrap();
+        assert_eq!(value.as_f64().map(f64::to_bits), Some(bits), "{text}");
+        assert_eq!(String::from_utf8(canonical(&value)).unwrap(), text);
+    }
+    assert_eq!(canonical(&json!(-0.0)), b"0");
+    // What the strict reader keeps apart.
+    let rounded = |text: &str| canonical(&parse_rounding(text.as_bytes(), LIMITS).unwrap());
+    assert_eq!(rounded("9007199254740993"), rounded("9007199254740992"));
+    assert_eq!(rounded("-9007199254740993"), rounded("-9007199254740992"));
+    assert_eq!(rounded("18446744073709551617"), rounded("18446744073709551616"));
+    for text in ["[1,]", r#"{"a":1,"a":1}"#, "1e999"] {
+        assert_eq!(parse_rounding(text.as_bytes(), LIMITS), read(text), "{text}");
+    }
+}
+
 #[test]
 fn a_value_made_elsewhere_is_held_to_the_same_limits() {
     let mut deep = json!(1);
