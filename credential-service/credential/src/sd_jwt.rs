@@ -24,6 +24,7 @@ mod disclosure;
 mod error;
 mod expand;
 mod issue;
+mod json_form;
 mod present;
 mod verify;
 

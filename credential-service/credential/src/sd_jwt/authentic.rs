@@ -166,7 +166,9 @@ impl AuthenticSdJwt {
         if !self.well_salted {
             return Err(SdJwtError::ShortSalt);
         }
-        SdJwt::restore(&self.shown)
+        // Of several signatures the one that holds is kept, and it may not be the one that is shown.
+        let disclosures = self.shown.split_once('~').map_or("", |(_, disclosures)| disclosures);
+        SdJwt::restore(&format!("{}~{disclosures}", self.token.text()))
     }
 
     fn text(&self, name: &str) -> Option<&str> {

@@ -27,9 +27,12 @@ pub enum SdJwtError {
     /// Every part but the key-binding token ends in `~`.
     #[error("an SD-JWT is a JWT and its disclosures, each ended by ~")]
     NotTerminated,
-    /// The flattened form lacks a member or has one of another kind.
-    #[error("a flattened SD-JWT has the texts protected, payload and signature, and header.disclosures")]
-    NotFlattened,
+    /// A JSON form lacks a member, or has one of another kind or in another place.
+    #[error(
+        "an SD-JWT in JSON has the texts payload, protected and signature, the latter two alone or in up to 8 \
+         signatures, and disclosures and kb_jwt in the first header, whose names no protected header has"
+    )]
+    JsonForm,
     /// The issuer's token is refused.
     #[error("issuer's token: {0}")]
     Token(JwsError),
@@ -137,7 +140,7 @@ impl From<SdJwtError> for Finding {
             E::TooLarge { .. }
             | E::TooManyDisclosures { .. }
             | E::NotTerminated
-            | E::NotFlattened
+            | E::JsonForm
             | E::Json(_)
             | E::Disclosure
             | E::HashAlgorithm

@@ -14,6 +14,7 @@ use crate::status::StatusReference;
 use crate::{Finding, Reason};
 
 mod hostile;
+mod json_forms;
 mod rules;
 
 const ISSUED: u64 = 1_700_000_000;

@@ -7,18 +7,21 @@ use serde_json::{Map, Value};
 
 use super::disclosure::Disclosure;
 use super::expand::expand;
+use super::json_form::JsonForm;
 use super::{AuthenticSdJwt, DISCLOSURES, JSON, LIMIT, SdJwt, SdJwtError, TYPE, VerifiedSdJwt};
-use crate::json::{self, Limits};
+use crate::json;
 use crate::jws::Jws;
 
 /// A well-formed SD-JWT from outside; nobody has vouched for it yet.
 #[derive(Clone)]
 pub struct SdJwtText {
     token: Jws,
+    others: Vec<Jws>, // other signatures over the same payload, of the general JSON form
+    key_id: Option<String>,
     payload: Map<String, Value>,
     disclosures: Vec<Disclosure>,
     key_binding: Option<Jws>,
-    shown: String, // the issuer's token and the disclosures, each ended by ~; what sd_hash covers
+    shown: String, // the first token and the disclosures, each ended by ~; what sd_hash covers
 }
 
 /// For whom and when a presentation must have been made.
@@ -57,40 +60,53 @@ impl SdJwtText {
         let (token, disclosures) =
             front.split_once('~').map_or((front, None), |(token, rest)| (token, Some(rest)));
         let disclosures: Vec<&str> = disclosures.map(|rest| rest.split('~').collect()).unwrap_or_default();
-        Self::assemble(token, &disclosures, Some(key_binding).filter(|text| !text.is_empty()))
+        let parsed = Jws::parse(token, LIMIT).map_err(SdJwtError::Token)?;
+        let key_binding = Some(key_binding).filter(|text| !text.is_empty());
+        Self::assemble(token, vec![parsed], &disclosures, key_binding)
     }
 
-    /// Reads the flattened JSON form (RFC 9901 §8).
+    /// Reads the JSON forms (RFC 9901 §8): flattened, or general with several signatures over one payload, of
+    /// which one under the issuer's key is enough.
     ///
     /// # Errors
-    /// [`SdJwtError::NotFlattened`], or as [`SdJwtText::parse`].
+    /// [`SdJwtError::JsonForm`], or as [`SdJwtText::parse`].
     pub fn parse_json(text: &str) -> Result<Self, SdJwtError> {
         check_size(text)?;
-        let outer = json::parse_object(text.as_bytes(), Limits { depth: 4, ..JSON })?;
-        let part = |name: &str| outer.get(name).and_then(Value::as_str).ok_or(SdJwtError::NotFlattened);
-        let token = format!("{}.{}.{}", part("protected")?, part("payload")?, part("signature")?);
-        let header = outer.get("header").and_then(Value::as_object).ok_or(SdJwtError::NotFlattened)?;
-        let listed = header.get("disclosures").and_then(Value::as_array).ok_or(SdJwtError::NotFlattened)?;
-        let disclosures = listed.iter().map(|one| one.as_str().ok_or(SdJwtError::NotFlattened));
-        let disclosures = disclosures.collect::<Result<Vec<_>, _>>()?;
-        let key_binding = header.get("kb_jwt").map(|token| token.as_str().ok_or(SdJwtError::NotFlattened));
-        Self::assemble(&token, &disclosures, key_binding.transpose()?)
+        let form = JsonForm::read(text)?;
+        let disclosures: Vec<&str> = form.disclosures.iter().map(String::as_str).collect();
+        let read = Self::assemble(&form.first, form.tokens, &disclosures, form.key_binding.as_deref())?;
+        Ok(Self { key_id: read.key_id.or(form.key_id), ..read })
     }
 
-    fn assemble(token: &str, disclosures: &[&str], key_binding: Option<&str>) -> Result<Self, SdJwtError> {
+    /// `tokens` are at least one, and of one payload; `first` is what is shown.
+    fn assemble(
+        first: &str,
+        mut tokens: Vec<Jws>,
+        disclosures: &[&str],
+        key_binding: Option<&str>,
+    ) -> Result<Self, SdJwtError> {
         if disclosures.len() > DISCLOSURES {
             return Err(SdJwtError::TooManyDisclosures { limit: DISCLOSURES });
         }
-        let mut shown = format!("{token}~");
+        let mut shown = format!("{first}~");
         for disclosure in disclosures {
             shown.push_str(disclosure);
             shown.push('~');
         }
-        let token = Jws::parse(token, LIMIT).map_err(SdJwtError::Token)?;
+        let token = tokens.remove(0);
+        let key_id = token.unverified_key_id().map(str::to_owned);
         let payload = json::parse_object(token.unverified_payload(), JSON)?;
         let disclosures = disclosures.iter().map(|text| Disclosure::parse(text)).collect::<Result<_, _>>()?;
         let key_binding = key_binding.map(|text| Jws::parse(text, LIMIT).map_err(SdJwtError::KeyBinding));
-        Ok(Self { token, payload, disclosures, key_binding: key_binding.transpose()?, shown })
+        Ok(Self {
+            token,
+            others: tokens,
+            key_id,
+            payload,
+            disclosures,
+            key_binding: key_binding.transpose()?,
+            shown,
+        })
     }
 
     /// `iss`, which anybody may have written: for looking up the issuer among those the caller trusts.
@@ -98,9 +114,9 @@ impl SdJwtText {
         self.payload.get("iss").and_then(Value::as_str)
     }
 
-    /// `kid`, which anybody may have written: for looking up that issuer's key.
+    /// `kid` of the first signature, which anybody may have written: for looking up that issuer's key.
     pub fn unverified_key_id(&self) -> Option<&str> {
-        self.token.unverified_key_id()
+        self.key_id.as_deref()
     }
 
     /// `vct`, which anybody may have written: the credential type it claims to be.
@@ -108,20 +124,23 @@ impl SdJwtText {
         self.payload.get("vct").and_then(Value::as_str)
     }
 
-    /// The issuer-signed token alone; what a commitment covers.
+    /// The issuer-signed token alone, the first of several; what a commitment covers.
     pub fn signed_part(&self) -> &str {
         self.token.text()
     }
 
     /// Verifies the issuer's part: signature, type, and every digest and disclosure (RFC 9901 §7.1, steps
-    /// 1 to 5). The caller has checked that `issuer` is a key of the issuer named in `iss`, for this use.
+    /// 1 to 5). The caller has checked that `issuer` is a key of the issuer named in `iss`, for this use. Of
+    /// several signatures one must hold, with that type; what the others say is not looked at.
     ///
     /// # Errors
     /// [`SdJwtError::Token`] for signature and type, [`SdJwtError::Claim`] if an SD-JWT VC lacks `iss` or
     /// `vct`, or the rule about digests that is broken.
     pub fn verify_issuer(self, issuer: &PublicKey, typ: &str) -> Result<AuthenticSdJwt, SdJwtError> {
-        let token = self.token.verify(issuer).map_err(SdJwtError::Token)?;
-        token.check_type(typ).map_err(SdJwtError::Token)?;
+        let verify =
+            |token: Jws| token.verify(issuer).and_then(|token| token.check_type(typ).map(|()| token));
+        let others = |refusal| self.others.into_iter().find_map(|token| verify(token).ok()).ok_or(refusal);
+        let token = verify(self.token).or_else(others).map_err(SdJwtError::Token)?;
         let payload = expand(self.payload, &self.disclosures)?;
         let well_salted = self.disclosures.iter().all(|disclosure| disclosure.well_salted);
         let is_text = |name: &str| payload.get(name).is_some_and(Value::is_string);

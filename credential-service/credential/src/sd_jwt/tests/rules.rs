@@ -311,39 +311,3 @@ fn an_unknown_status_mechanism_is_refused() {
     let authentic = text.verify_issuer(&parties.issuer.public_key(), TYPE).unwrap();
     assert_eq!(authentic.status(), Err(SdJwtError::Claim("status")));
 }
-
-#[test]
-fn the_flattened_form_reads_the_same_and_lacks_nothing() {
-    let parties = Parties::new(Suite::P256);
-    let text = parties.present(&["result", "address"]);
-    let (front, binding) = text.rsplit_once('~').unwrap();
-    let mut parts = front.split('~');
-    let token: Vec<&str> = parts.next().unwrap().split('.').collect();
-    let disclosures: Vec<&str> = parts.collect();
-    let flat = json!({"protected": token[0], "payload": token[1], "signature": token[2],
-                      "header": {"disclosures": disclosures, "kb_jwt": binding}});
-    let read = |flat: &Value| {
-        SdJwtText::parse_json(&flat.to_string())?.verify(&parties.issuer.public_key(), &expected())
-    };
-    assert_eq!(read(&flat).unwrap().payload(), parties.verify(&text).unwrap().payload());
-    for pointer in [
-        "/protected",
-        "/payload",
-        "/signature",
-        "/header",
-        "/header/disclosures",
-        "/header/disclosures/0",
-        "/header/kb_jwt",
-    ] {
-        let mut broken = flat.clone();
-        *broken.pointer_mut(pointer).unwrap() = json!(1);
-        assert_eq!(read(&broken).unwrap_err(), SdJwtError::NotFlattened, "{pointer}");
-    }
-    // Parts that smuggle a divider change nothing but the error.
-    let mut smuggled = flat.clone();
-    smuggled["payload"] = format!("{}.{}", token[1], token[1]).into();
-    assert_eq!(read(&smuggled).unwrap_err(), SdJwtError::Token(JwsError::NotCompact));
-    let mut joined = flat;
-    joined["header"]["disclosures"] = json!([disclosures.join("~")]);
-    assert_eq!(read(&joined).unwrap_err(), SdJwtError::Disclosure);
-}
