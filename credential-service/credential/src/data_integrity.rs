@@ -8,8 +8,9 @@
 //! A signature that holds says nothing of who signed: the caller looks up the key by
 //! [`SecuredDocument::unverified_method`], and [`VerifiedDocument::into_credential`] refuses a credential
 //! whose issuer does not control that method (W5). Proof sets and chains are refused as such, rather than
-//! read up to their first proof (W7). Departures: `proof.@context` may be absent, as the specification
-//! has it, and a proof made for a domain or challenge is refused where none is expected.
+//! read up to their first proof (W7, decision 0009); a list of one proof is that proof. Departures:
+//! `proof.@context` may be absent, as the specification has it; a proof made for a domain or challenge is
+//! refused where none is expected; times before 1970 are refused.
 
 mod error;
 mod vcdm;
@@ -77,7 +78,7 @@ pub struct Expected<'a> {
     pub purpose: Purpose,
     /// The verifier's challenge; none where nobody presents.
     pub challenge: Option<&'a str>,
-    /// The verifier; none where nobody presents.
+    /// The verifier, named by the proof alone or among others; none where nobody presents.
     pub domain: Option<&'a str>,
     /// The verifier's time.
     pub now: Timestamp,
@@ -158,8 +159,8 @@ impl SecuredDocument {
     /// Takes a document that was read already; it is held to the same limits.
     ///
     /// # Errors
-    /// [`ProofError::NoProof`] and [`ProofError::ProofSet`] unless there is exactly one proof, and the rules
-    /// of the proof's form.
+    /// [`ProofError::NoProof`] and [`ProofError::ProofSet`] unless there is exactly one proof, alone or in a
+    /// list, and the rules of the proof's form.
     pub fn from_value(document: &Value) -> Result<Self, ProofError> {
         json::check(document, JSON)?;
         Self::split(document.clone())
@@ -169,7 +170,11 @@ impl SecuredDocument {
         let Value::Object(mut document) = document else { return Err(ProofError::NoProof) };
         let mut proof = match document.remove("proof") {
             Some(Value::Object(proof)) => proof,
-            Some(Value::Array(proofs)) if !proofs.is_empty() => return Err(ProofError::ProofSet),
+            Some(Value::Array(proofs)) => match <[Value; 1]>::try_from(proofs) {
+                Ok([Value::Object(proof)]) => proof,
+                Err(proofs) if !proofs.is_empty() => return Err(ProofError::ProofSet),
+                _ => return Err(ProofError::NoProof),
+            },
             _ => return Err(ProofError::NoProof),
         };
         if proof.contains_key("previousProof") {
@@ -224,9 +229,11 @@ impl SecuredDocument {
             let stated = self.proof.get(name);
             let met = match (stated, value) {
                 (None, None) => true,
-                (Some(Value::String(stated)), Some(value)) => {
-                    stated.as_bytes().ct_eq(value.as_bytes()).into()
+                (Some(Value::Array(domains)), Some(value)) if name == "domain" => {
+                    domains.iter().all(Value::is_string)
+                        && domains.iter().any(|domain| is_text(domain, value))
                 }
+                (Some(stated), Some(value)) => is_text(stated, value),
                 _ => false,
             };
             if !met {
@@ -265,6 +272,11 @@ impl fmt::Debug for SecuredDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SecuredDocument").field(&self.document.keys().collect::<Vec<_>>()).finish() // names only
     }
+}
+
+/// Whether a member is this text, found out in constant time.
+fn is_text(stated: &Value, expected: &str) -> bool {
+    stated.as_str().is_some_and(|stated| stated.as_bytes().ct_eq(expected.as_bytes()).into())
 }
 
 /// `z` and base58btc of 64 bytes; base58 has one spelling per value.

@@ -129,17 +129,27 @@ fn exactly_one_proof_is_read() {
         (None, ProofError::NoProof),
         (Some(json!([])), ProofError::NoProof),
         (Some(json!(null)), ProofError::NoProof),
-        (Some(json!([document["proof"]])), ProofError::ProofSet),
+        (Some(json!([null])), ProofError::NoProof),
+        (Some(json!([[document["proof"]]])), ProofError::NoProof),
         (Some(json!([document["proof"], document["proof"]])), ProofError::ProofSet),
+        (Some(json!([document["proof"], null])), ProofError::ProofSet),
     ] {
         let mut changed = document.clone();
         changed.remove("proof");
         changed.extend(proof.map(|proof| ("proof".to_owned(), proof)));
         assert_eq!(verify(&Value::Object(changed)).unwrap_err(), error);
     }
+    let mut listed = document.clone();
+    listed.insert("proof".into(), json!([document["proof"]]));
+    assert_eq!(verify(&Value::Object(listed.clone())).unwrap().document(), &unsigned());
+    listed["proof"][0]["created"] = json!("2023-11-14T22:13:19Z");
+    assert_eq!(verify(&Value::Object(listed)).unwrap_err(), ProofError::BadSignature);
     let mut chained = proof();
     chained["previousProof"] = json!("urn:uuid:0");
-    assert_eq!(verify(&forge(chained, unsigned())).unwrap_err(), ProofError::ProofSet);
+    let mut chained = forge(chained, unsigned());
+    assert_eq!(verify(&chained).unwrap_err(), ProofError::ProofSet);
+    chained["proof"] = json!([chained["proof"]]);
+    assert_eq!(verify(&chained).unwrap_err(), ProofError::ProofSet);
     assert_eq!(verify(&json!([1])).unwrap_err(), ProofError::NoProof);
     assert_eq!(secure(document, &options(), &key(Suite::Ed25519)).unwrap_err(), ProofError::HasProof);
     assert_eq!(Finding::from(ProofError::ProofSet).code, Reason::MultipleEntries);
@@ -235,6 +245,36 @@ fn purpose_time_challenge_and_domain_are_as_expected() {
     assert_eq!(plain.verify(&key.public_key(), &wanted).unwrap_err(), ProofError::Audience("challenge"));
     assert_eq!(Finding::from(ProofError::Audience("domain")).code, Reason::WrongAudience);
     assert_eq!(Finding::from(ProofError::Purpose("authentication")).code, Reason::WrongKeyUse);
+}
+
+/// VC Data Integrity §2.1: a domain is a text or a set of texts; a challenge is a text.
+#[test]
+fn a_proof_may_name_several_verifiers() {
+    let check = |name: &str, value: Value, wanted: Option<&str>| {
+        let mut proof = proof();
+        proof[name] = value;
+        let expected = match name {
+            "domain" => Expected { domain: wanted, ..expected() },
+            _ => Expected { challenge: wanted, ..expected() },
+        };
+        let secured = SecuredDocument::from_value(&forge(proof, unsigned())).unwrap();
+        secured.verify(&key(Suite::Ed25519).public_key(), &expected).map(drop)
+    };
+    let (refused, us) = (Err(ProofError::Audience("domain")), Some("https://m"));
+    assert_eq!(check("domain", json!(["https://m"]), us), Ok(()));
+    assert_eq!(check("domain", json!(["https://g", "https://m"]), us), Ok(()));
+    assert_eq!(check("domain", json!(["https://g", "https://m"]), None), refused);
+    for none_of_ours in [
+        json!([]),
+        json!(["https://g"]),
+        json!(["https://m", 1]),
+        json!([["https://m"]]),
+        json!({"https://m": 1}),
+    ] {
+        assert_eq!(check("domain", none_of_ours.clone(), us), refused, "{none_of_ours}");
+    }
+    let refused = Err(ProofError::Audience("challenge"));
+    assert_eq!(check("challenge", json!(["n1"]), Some("n1")), refused);
 }
 
 /// The document's context may go on after the proof's; only what was signed is kept.

@@ -143,7 +143,10 @@ fn a_presentation_holds_one_pass_with_one_proof() {
     twice["proof"] = json!([pass["proof"], pass["proof"]]);
     assert_ended(&decide(json!([twice])), "integrity MULTIPLE_ENTRIES");
     let mut chained = opened(&world.shown(&world.terms(Pass)));
-    chained["proof"] = json!([chained["proof"]]);
+    let proof = chained["proof"].clone();
+    chained["proof"] = json!([proof]);
+    assert_faults(&world.decide_text(Pass, &closed(&chained)), &[]);
+    chained["proof"] = json!([proof, proof]);
     assert_ended(&world.decide_text(Pass, &closed(&chained)), "integrity MULTIPLE_ENTRIES");
     chained.remove("proof");
     assert_ended(&world.decide_text(Pass, &closed(&chained)), "integrity WRONG_KIND");
