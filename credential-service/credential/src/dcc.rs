@@ -29,8 +29,6 @@
 //! not kept; [`VerifiedCertificate::source_digest`] is what a blinded commitment is made of.
 
 pub mod base45;
-pub mod cbor;
-mod cose;
 mod cwt;
 pub mod payload;
 pub mod schema;
@@ -43,7 +41,8 @@ use std::fmt;
 
 use did_registry::{Digest, Timestamp, digest, label};
 
-pub use cose::Token;
+pub use crate::cbor;
+pub use crate::cose::Sign1 as Token;
 pub use cwt::Cwt;
 pub use payload::{Entry, Payload};
 pub use trust::{Signer, TrustList, Unusable};

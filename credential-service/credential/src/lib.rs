@@ -23,7 +23,9 @@
 )]
 
 pub mod anchor;
+pub mod cbor;
 pub mod consent;
+pub mod cose;
 pub mod exchange;
 pub mod facts;
 pub mod foreign;

@@ -5,8 +5,7 @@ use std::fmt;
 use ciborium::Value;
 use did_registry::Timestamp;
 
-use super::cbor;
-use crate::{Finding, Reason};
+use crate::{Finding, Reason, cbor};
 
 const ISSUER: i64 = 1;
 const EXPIRES: i64 = 4;

@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::{Finding, Reason};
 
 /// Bytes a token may inflate to. Real tokens have 350 to 900.
-pub const LIMIT: usize = 32 * 1024;
+pub const LIMIT: usize = crate::cbor::LIMIT;
 
 /// The bytes of one whole zlib stream whose checksum holds.
 ///

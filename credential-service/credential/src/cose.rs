@@ -1,23 +1,27 @@
 //! COSE_Sign1 (RFC 9052, sections 3 and 4.2 to 4.4): the envelope with the signature.
 //!
-//! Of the headers three labels matter: 1 algorithm, 2 critical, 4 key identifier. A label in the
-//! protected header wins; the unprotected one, which anybody on the way can change, is read only where
-//! the protected one is silent. It then picks among keys of the trust list; it cannot make a key serve
-//! an algorithm it is not of ([`super::Signer::verify`]).
+//! **Statement.** A [`Sign1`] whose [`Sign1::verify`] passed holds a payload that the owner of that key signed,
+//! together with the protected header and the external data, as that kind of key signs. **Argument.** The key
+//! knows its algorithm, and the headers may only agree; what is signed is made of the parts as they were read.
+//!
+//! Of the headers four labels matter: 1 algorithm, 2 critical, 4 key identifier, 16 type (RFC 9596). A label in
+//! the protected header wins; the unprotected one, which anybody on the way can change, is read only where the
+//! protected one is silent, and for the type not at all. It then picks among keys that the caller trusts; it
+//! cannot make a key serve an algorithm it is not of.
+//!
+//! **Absent on purpose.** Several signatures (COSE_Sign), MACs, encryption, detached payloads, and keys or
+//! certificates carried in a header: the caller brings the key (attack W6).
 
 use std::fmt;
 
 use ciborium::Value;
+use did_registry::{PublicKey, Signature, Suite};
 
-use super::cbor;
-use crate::{Finding, Reason};
+use crate::{Finding, Reason, cbor};
 
 /// Tags that may stand around the array, each or none: COSE_Sign1, CWT (RFC 8392, section 6),
 /// self-described CBOR (RFC 8949, section 3.4.6).
 const TAGS: [u64; 3] = [18, 61, 55_799];
-
-/// How many tags may stand there.
-const TAG_DEPTH: usize = 4;
 
 /// Bytes of a key identifier; trust lists use eight.
 const KID_LIMIT: usize = 64;
@@ -26,28 +30,33 @@ const KID_LIMIT: usize = 64;
 const RESERVED: i64 = 0;
 
 /// A signed token whose structure is sound and whose signature nobody has checked.
-pub struct Token {
+#[derive(Clone)]
+pub struct Sign1 {
     algorithm: Option<i64>,
     kid: Option<Vec<u8>>,
+    media_type: Option<String>,
+    protected: Vec<u8>,
     payload: Vec<u8>,
     signature: Vec<u8>,
     signed: Vec<u8>,
 }
 
-impl Token {
-    /// Reads a COSE_Sign1, tagged or not.
+impl Sign1 {
+    /// Reads a COSE_Sign1 of at most [`cbor::LIMIT`] bytes, tagged or not.
     ///
     /// # Errors
     /// [`Reason::BadEncoding`] for other CBOR, a detached payload, a key identifier that is not 1 to 64
     /// bytes, or a critical header other than those above.
     pub fn decode(bytes: &[u8]) -> Result<Self, Finding> {
-        let mut value = cbor::decode(bytes, "a COSE_Sign1")?;
-        for _ in 0..TAG_DEPTH {
-            match value {
-                Value::Tag(tag, inner) if TAGS.contains(&tag) => value = *inner,
-                _ => break,
-            }
-        }
+        Self::decode_within(bytes, cbor::LIMIT)
+    }
+
+    /// As [`Sign1::decode`], of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Sign1::decode`].
+    pub fn decode_within(bytes: &[u8], limit: usize) -> Result<Self, Finding> {
+        let value = cbor::untagged(cbor::decode_within(bytes, limit, "a COSE_Sign1")?, &TAGS);
         let parts = value.into_array().ok().and_then(|parts| <[Value; 4]>::try_from(parts).ok());
         let Some([Value::Bytes(protected), Value::Map(open), Value::Bytes(payload), Value::Bytes(signature)]) =
             parts
@@ -72,10 +81,11 @@ impl Token {
             Some(Value::Bytes(kid)) if (1..=KID_LIMIT).contains(&kid.len()) => Some(kid.clone()),
             Some(_) => return Err(refuse("a key identifier is 1 to 64 bytes")),
         };
+        let media_type = cbor::labelled(&bound, 16).and_then(Value::as_text).map(str::to_owned);
         // RFC 9052, section 4.4: an empty map counts as no protected header, however it was written.
-        let protected = if bound.is_empty() { &[][..] } else { &protected };
-        let signed = signed_bytes(protected, &payload);
-        Ok(Self { algorithm, kid, payload, signature, signed })
+        let protected = if bound.is_empty() { Vec::new() } else { protected };
+        let signed = signed_bytes(&protected, &[], &payload);
+        Ok(Self { algorithm, kid, media_type, protected, payload, signature, signed })
     }
 
     /// The algorithm as the headers name it, if they do; 0 for a name that is not a number.
@@ -88,7 +98,12 @@ impl Token {
         self.kid.as_deref()
     }
 
-    /// The payload: CWT claims, to be read by [`super::Cwt::decode`].
+    /// The type that the protected header states as a media type. Content format numbers are not read.
+    pub fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref()
+    }
+
+    /// The payload; where it is a CWT, its claims.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -98,16 +113,41 @@ impl Token {
         &self.signature
     }
 
-    /// The bytes that the signature covers: `["Signature1", protected, h'', payload]`.
+    /// The bytes that the signature covers where there is no external data:
+    /// `["Signature1", protected, h'', payload]`.
     pub fn signed(&self) -> &[u8] {
         &self.signed
     }
+
+    /// Verifies the signature under a key that the caller trusts for this, with the external data that both
+    /// sides know and the token does not carry; mostly none. ES256 (−7, or −9) for P-256, EdDSA (−8, or −19) for
+    /// Ed25519 (RFC 9053 and 9864). A header that names another algorithm is refused, one that names none is
+    /// not asked.
+    ///
+    /// # Errors
+    /// [`Reason::BadSignature`].
+    pub fn verify(&self, key: &PublicKey, external: &[u8]) -> Result<(), Finding> {
+        let algorithms = match key.suite() {
+            Suite::P256 => [-7, -9],
+            Suite::Ed25519 => [-8, -19],
+        };
+        let refuse = |rule: &str| Err(Finding::new(Reason::BadSignature, rule));
+        if self.algorithm.is_some_and(|named| !algorithms.contains(&named)) {
+            return refuse("the token names another algorithm than its key is of");
+        }
+        let signed = signed_bytes(&self.protected, external, &self.payload);
+        let signature = Signature::try_from(self.signature.as_slice());
+        match signature.map(|signature| key.verify(&signed, &signature)) {
+            Ok(Ok(())) => Ok(()),
+            _ => refuse("the signature does not hold under the signer's key"),
+        }
+    }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for Sign1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kid = self.kid.as_ref().map(hex::encode);
-        f.debug_struct("Token").field("algorithm", &self.algorithm).field("kid", &kid).finish_non_exhaustive()
+        f.debug_struct("Sign1").field("algorithm", &self.algorithm).field("kid", &kid).finish_non_exhaustive()
     }
 }
 
@@ -122,13 +162,13 @@ fn check_critical(bound: &[(Value, Value)]) -> Result<(), Finding> {
     }
 }
 
-fn signed_bytes(protected: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut signed = Vec::with_capacity(payload.len() + protected.len() + 24);
+fn signed_bytes(protected: &[u8], external: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut signed = Vec::with_capacity(payload.len() + protected.len() + external.len() + 48);
     signed.push(0x84); // an array of four
     signed.push(0x6a); // a text of ten bytes
     signed.extend_from_slice(b"Signature1");
     cbor::push_bytes(&mut signed, protected);
-    cbor::push_bytes(&mut signed, &[]);
+    cbor::push_bytes(&mut signed, external);
     cbor::push_bytes(&mut signed, payload);
     signed
 }

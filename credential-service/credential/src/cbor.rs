@@ -5,8 +5,8 @@ use serde_json::{Map, Number};
 
 use crate::{Finding, Reason};
 
-/// Bytes of one item.
-pub const LIMIT: usize = super::zlib::LIMIT;
+/// Bytes of one item, where a format needs no more.
+pub const LIMIT: usize = 32 * 1024;
 
 /// How deep arrays, maps and tags may nest. A real token needs seven levels.
 const DEPTH: usize = 16;
@@ -17,16 +17,24 @@ const ITEMS: usize = 2048;
 /// Entries of one map, which also bounds the search for keys that occur twice.
 const ENTRIES: usize = 256;
 
-/// Reads `bytes` as one CBOR item; `what` names it in the finding.
+/// Reads `bytes`, at most [`LIMIT`] of them, as one CBOR item; `what` names it in the finding.
 ///
 /// # Errors
 /// [`Reason::BadEncoding`] if the bytes are not exactly one well-formed item, or the item is too large,
 /// too deep, has too many parts, or has a map with one key twice (RFC 8949, section 5.6: two readers
 /// could see two different certificates).
 pub fn decode(bytes: &[u8], what: &str) -> Result<Value, Finding> {
+    decode_within(bytes, LIMIT, what)
+}
+
+/// As [`decode`], for formats that carry more than [`LIMIT`] bytes; the other bounds stay.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_within(bytes: &[u8], limit: usize, what: &str) -> Result<Value, Finding> {
     let refuse = |rule: &str| Finding::new(Reason::BadEncoding, format!("{what} is {rule}"));
-    if bytes.len() > LIMIT {
-        return Err(refuse("CBOR of at most 32 KiB"));
+    if bytes.len() > limit {
+        return Err(refuse(&format!("CBOR of at most {} KiB", limit / 1024)));
     }
     let mut rest = bytes;
     let value: Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH)
@@ -60,19 +68,30 @@ fn is_plain(value: &Value, left: &mut usize) -> bool {
     }
 }
 
+/// The item inside tags of these kinds, of which at most four may stand around it.
+pub(crate) fn untagged(mut value: Value, tags: &[u64]) -> Value {
+    for _ in 0..4 {
+        match value {
+            Value::Tag(tag, inner) if tags.contains(&tag) => value = *inner,
+            _ => break,
+        }
+    }
+    value
+}
+
 /// The entry of a map under an integer label, as in COSE headers and CWT claims.
-pub(super) fn labelled(entries: &[(Value, Value)], label: i64) -> Option<&Value> {
+pub(crate) fn labelled(entries: &[(Value, Value)], label: i64) -> Option<&Value> {
     entries.iter().find(|(key, _)| key.as_integer() == Some(label.into())).map(|(_, value)| value)
 }
 
 /// Takes that entry out of the map.
-pub(super) fn take_labelled(entries: &mut Vec<(Value, Value)>, label: i64) -> Option<Value> {
+pub(crate) fn take_labelled(entries: &mut Vec<(Value, Value)>, label: i64) -> Option<Value> {
     let index = entries.iter().position(|(key, _)| key.as_integer() == Some(label.into()))?;
     Some(entries.swap_remove(index).1)
 }
 
 /// The head and bytes of a byte string in its shortest form, which is what COSE signs.
-pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     const BYTE_STRING: u8 = 0x40;
     let length = bytes.len();
     match (u8::try_from(length), u16::try_from(length)) {

@@ -1,3 +1,5 @@
+use did_registry::SigningKey;
+
 use super::*;
 
 fn encode(value: &Value) -> Vec<u8> {
@@ -19,8 +21,8 @@ fn parts(protected: &[(i64, Value)], open: &[(i64, Value)]) -> Vec<Value> {
     vec![Value::Bytes(encode(&map(protected))), map(open), bytes(b"payload"), bytes(&[1; 64])]
 }
 
-fn decode(parts: Vec<Value>) -> Result<Token, Finding> {
-    Token::decode(&encode(&Value::Array(parts)))
+fn decode(parts: Vec<Value>) -> Result<Sign1, Finding> {
+    Sign1::decode(&encode(&Value::Array(parts)))
 }
 
 #[test]
@@ -52,7 +54,7 @@ fn tags_may_stand_around_it() {
     let inner = Value::Array(parts(&[], &[]));
     let tagged = |tags: &[u64]| {
         let value = tags.iter().rev().fold(inner.clone(), |inner, tag| Value::Tag(*tag, Box::new(inner)));
-        Token::decode(&encode(&value))
+        Sign1::decode(&encode(&value))
     };
     for tags in [&[][..], &[18], &[61, 18], &[61], &[55_799, 61, 18]] {
         assert!(tagged(tags).is_ok(), "{tags:?}");
@@ -95,8 +97,84 @@ fn other_structures_are_refused() {
     assert!(decode(with(1, twice)).is_err(), "an unprotected label twice");
 }
 
+/// The type counts where it is protected, and as text.
+#[test]
+fn the_type_is_the_protected_one() {
+    let (one, other) = ((16, Value::from("application/one")), (16, Value::from("application/other")));
+    let media_type = |protected: &[_], open: &[_]| {
+        decode(parts(protected, open)).expect("well-formed").media_type().map(str::to_owned)
+    };
+    assert_eq!(media_type(&[one.clone()], &[other.clone()]).as_deref(), Some("application/one"));
+    assert_eq!(media_type(&[], &[other]), None);
+    assert_eq!(media_type(&[(16, 60.into())], &[]), None, "a content format");
+    assert_eq!(media_type(&[(1, (-7).into())], &[]), None);
+}
+
+/// A token with these headers and external data, signed by `key`.
+fn signed(key: &SigningKey, protected: &[(i64, Value)], open: &[(i64, Value)], external: &[u8]) -> Sign1 {
+    let header = if protected.is_empty() { Vec::new() } else { encode(&map(protected)) };
+    let covered = Value::Array(vec!["Signature1".into(), bytes(&header), bytes(external), bytes(b"payload")]);
+    let signature = key.sign(&encode(&covered));
+    decode(vec![bytes(&header), map(open), bytes(b"payload"), bytes(signature.as_bytes())])
+        .expect("well-formed")
+}
+
+#[test]
+fn a_bare_key_verifies_what_it_signed_with_its_algorithm() {
+    let [edwards, weierstrass] =
+        [Suite::Ed25519, Suite::P256].map(|suite| SigningKey::from_bytes(suite, &[7; 32]).expect("a key"));
+    for (key, other, own, foreign) in
+        [(&edwards, &weierstrass, [-8, -19], [-7, -9]), (&weierstrass, &edwards, [-7, -9], [-8, -19])]
+    {
+        let algorithm = |number: i64| [(1, Value::from(number))];
+        for number in own {
+            for token in
+                [signed(key, &algorithm(number), &[], b""), signed(key, &[], &algorithm(number), b"")]
+            {
+                assert_eq!(token.verify(&key.public_key(), b""), Ok(()), "{number}");
+                assert!(token.verify(&other.public_key(), b"").is_err(), "{number} under the other key");
+            }
+        }
+        assert_eq!(signed(key, &[], &[], b"").verify(&key.public_key(), b""), Ok(()), "none is named");
+        for number in foreign.into_iter().chain([-37, -257, -35, 5, 0]) {
+            let token = signed(key, &algorithm(number), &[], b"");
+            let refused = token.verify(&key.public_key(), b"").expect_err("another algorithm");
+            assert_eq!(refused.code, Reason::BadSignature, "{number}");
+            // A protected algorithm is not overruled.
+            let token = signed(key, &algorithm(number), &algorithm(own[0]), b"");
+            assert!(token.verify(&key.public_key(), b"").is_err(), "{number}");
+        }
+    }
+}
+
+/// RFC 9052, section 4.3.
+#[test]
+fn external_data_is_signed_too() {
+    let key = SigningKey::from_bytes(Suite::P256, &[7; 32]).expect("a key");
+    let header = [(1, Value::from(-7))];
+    let token = signed(&key, &header, &[], b"context");
+    assert_eq!(token.verify(&key.public_key(), b"context"), Ok(()));
+    for other in [&b""[..], b"contexu", b"context "] {
+        assert_eq!(
+            token.verify(&key.public_key(), other).expect_err("other data").code,
+            Reason::BadSignature
+        );
+    }
+    assert!(signed(&key, &header, &[], b"").verify(&key.public_key(), b"context").is_err());
+    // The header and the payload are no less so.
+    let mut other = token.clone();
+    other.payload = b"payloae".to_vec();
+    assert!(other.verify(&key.public_key(), b"context").is_err());
+    let mut other = token.clone();
+    other.protected = encode(&map(&[(1, (-9).into())]));
+    assert!(other.verify(&key.public_key(), b"context").is_err());
+    let mut short = token;
+    short.signature.pop();
+    assert!(short.verify(&key.public_key(), b"context").is_err());
+}
+
 #[test]
 fn nothing_personal_is_printed() {
     let token = decode(parts(&[(4, bytes(b"\x01\x02"))], &[])).expect("well-formed");
-    assert_eq!(format!("{token:?}"), "Token { algorithm: None, kid: Some(\"0102\"), .. }");
+    assert_eq!(format!("{token:?}"), "Sign1 { algorithm: None, kid: Some(\"0102\"), .. }");
 }
