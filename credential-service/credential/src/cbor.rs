@@ -84,7 +84,12 @@ pub(crate) fn labelled(entries: &[(Value, Value)], label: i64) -> Option<&Value>
     entries.iter().find(|(key, _)| key.as_integer() == Some(label.into())).map(|(_, value)| value)
 }
 
-/// Takes that entry out of the map.
+/// The entry of a map under a name.
+pub(crate) fn named<'a>(entries: &'a [(Value, Value)], name: &str) -> Option<&'a Value> {
+    entries.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+}
+
+/// Takes the entry under an integer label out of the map.
 pub(crate) fn take_labelled(entries: &mut Vec<(Value, Value)>, label: i64) -> Option<Value> {
     let index = entries.iter().position(|(key, _)| key.as_integer() == Some(label.into()))?;
     Some(entries.swap_remove(index).1)

@@ -26,6 +26,7 @@ pub mod anchor;
 pub mod cbor;
 pub mod consent;
 pub mod cose;
+pub mod cwt;
 pub mod exchange;
 pub mod facts;
 pub mod foreign;

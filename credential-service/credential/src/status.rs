@@ -1,9 +1,10 @@
 //! Token Status List (draft-ietf-oauth-status-list): which credentials are revoked or suspended.
 //!
 //! One list holds the status of many credentials, 1, 2, 4 or 8 bits each, low bits first, under zlib, in a
-//! token that the issuer signs. A credential names list and index, so whoever fetches the whole list
+//! token that the issuer signs, a JWT or a CWT; JWTs are made here. A credential names list and index, so whoever fetches the whole list
 //! does not tell which credential it asks about. Revoked is final; suspended may be lifted.
 
+mod cwt_form;
 mod list;
 mod token;
 
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::json::JsonError;
 use crate::jws::JwsError;
-use crate::{Finding, Reason};
+use crate::{Finding, Reason, cbor};
 
 /// Why a status list is not made, read or answered from.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -58,6 +59,9 @@ pub enum StatusError {
     /// The token's JSON is refused.
     #[error("status list token: {0}")]
     Json(#[from] JsonError),
+    /// The token's COSE or CBOR is refused, or its signature does not hold.
+    #[error("status list token: {}", .0.detail)]
+    Cose(Finding),
     /// The token is another list's.
     #[error("a status list token names the list's own address as sub")]
     OtherList,
@@ -90,6 +94,7 @@ impl From<StatusError> for Finding {
             StatusError::NotYetValid => Reason::ClockSuspect,
             StatusError::OtherList => Reason::WrongKind,
             StatusError::Token(inner) => return Self::new(Self::from(inner.clone()).code, error.to_string()),
+            StatusError::Cose(inner) => inner.code,
             StatusError::Bits
             | StatusError::TooLarge { .. }
             | StatusError::Compression
@@ -103,6 +108,9 @@ impl From<StatusError> for Finding {
         Self::new(reason, error.to_string())
     }
 }
+
+/// The number of the status claim in a CWT (§6.3).
+pub const CWT_CLAIM: i64 = 65_535;
 
 /// Where a credential's status is found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -128,6 +136,22 @@ impl StatusReference {
         let list =
             mechanisms.and_then(|mechanisms| mechanisms.get("status_list")).ok_or(StatusError::Reference)?;
         match (list.get("uri").and_then(Value::as_str), list.get("idx").and_then(Value::as_u64)) {
+            (Some(uri), Some(index)) => Ok(Self { uri: uri.to_owned(), index }),
+            _ => Err(StatusError::Reference),
+        }
+    }
+
+    /// Reads the status claim of a CWT, which has number [`CWT_CLAIM`]; otherwise as
+    /// [`StatusReference::from_json`].
+    ///
+    /// # Errors
+    /// [`StatusError::Reference`].
+    pub fn from_cbor(claim: &ciborium::Value) -> Result<Self, StatusError> {
+        let mechanisms = claim.as_map().filter(|mechanisms| mechanisms.len() == 1);
+        let list = mechanisms.and_then(|mechanisms| cbor::named(mechanisms, "status_list")?.as_map());
+        let list = list.ok_or(StatusError::Reference)?;
+        let index = cbor::named(list, "idx").and_then(|index| u64::try_from(index.as_integer()?).ok());
+        match (cbor::named(list, "uri").and_then(ciborium::Value::as_text), index) {
             (Some(uri), Some(index)) => Ok(Self { uri: uri.to_owned(), index }),
             _ => Err(StatusError::Reference),
         }

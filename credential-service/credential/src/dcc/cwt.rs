@@ -5,11 +5,9 @@ use std::fmt;
 use ciborium::Value;
 use did_registry::Timestamp;
 
+use crate::cwt::{Claims, EXPIRES, ISSUED, ISSUER};
 use crate::{Finding, Reason, cbor};
 
-const ISSUER: i64 = 1;
-const EXPIRES: i64 = 4;
-const ISSUED: i64 = 6;
 const HEALTH_CERTIFICATE: i64 = -260;
 const VERSION_1: i64 = 1;
 
@@ -27,17 +25,14 @@ impl Cwt {
     /// # Errors
     /// [`Reason::BadEncoding`] if the structure is another one.
     pub fn decode(payload: &[u8]) -> Result<Self, Finding> {
-        let claims = cbor::decode(payload, "a CWT")?;
-        let mut claims = claims.into_map().map_err(|_| refuse("a CWT is a map of claims"))?;
+        let mut claims = Claims::decode(payload)?;
         let time = |label, name| {
-            let seconds = cbor::labelled(&claims, label).and_then(whole_seconds);
-            seconds.ok_or_else(|| refuse(&format!("a CWT states {name} in seconds")))
+            claims.seconds(label)?.ok_or_else(|| refuse(&format!("a CWT states {name} in seconds")))
         };
         let issued = time(ISSUED, "when it was issued")?;
         let expires = time(EXPIRES, "when it expires")?;
-        let issuer = cbor::labelled(&claims, ISSUER).and_then(Value::as_text).and_then(country_code);
-        let health =
-            cbor::take_labelled(&mut claims, HEALTH_CERTIFICATE).and_then(|value| value.into_map().ok());
+        let issuer = claims.text(ISSUER).and_then(country_code);
+        let health = claims.take(HEALTH_CERTIFICATE).and_then(|value| value.into_map().ok());
         let certificate = health.and_then(|mut versions| cbor::take_labelled(&mut versions, VERSION_1));
         let certificate =
             certificate.ok_or_else(|| refuse("a CWT holds a certificate under claim -260, key 1"))?;
@@ -88,19 +83,6 @@ impl Cwt {
 impl fmt::Debug for Cwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cwt").field("issuer", &self.issuer).finish_non_exhaustive()
-    }
-}
-
-/// A NumericDate (RFC 8392, section 2), held within 64 bits. Fractions are dropped, as the clock drops them.
-fn whole_seconds(value: &Value) -> Option<i64> {
-    match value {
-        Value::Integer(number) => {
-            let bounded = i128::from(*number).clamp(i64::MIN.into(), i64::MAX.into());
-            i64::try_from(bounded).ok()
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is what is wanted")]
-        Value::Float(number) if number.is_finite() => Some(number.floor() as i64),
-        _ => None,
     }
 }
 

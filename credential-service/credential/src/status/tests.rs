@@ -1,3 +1,4 @@
+use ciborium::Value as Cbor;
 use did_registry::{Suite, label};
 use proptest::prelude::*;
 use rand::{RngCore as _, SeedableRng};
@@ -167,6 +168,84 @@ fn a_token_of_another_key_kind_or_list_is_refused() {
     }
 }
 
+/// A CWT with this protected header and these claims, signed by `key`.
+fn cwt(key: &SigningKey, protected: &[(i64, Cbor)], claims: &[(i64, Cbor)]) -> Vec<u8> {
+    let map = |entries: &[(i64, Cbor)]| {
+        Cbor::Map(entries.iter().map(|(label, value)| (Cbor::from(*label), value.clone())).collect())
+    };
+    let encode = |value: &Cbor| {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(value, &mut bytes).unwrap();
+        bytes
+    };
+    let (protected, claims) = (encode(&map(protected)), encode(&map(claims)));
+    let bytes = |content: &[u8]| Cbor::Bytes(content.to_vec());
+    let covered = Cbor::Array(vec!["Signature1".into(), bytes(&protected), bytes(b""), bytes(&claims)]);
+    let signature = key.sign(&encode(&covered));
+    let open = Cbor::Map(vec![(4.into(), bytes(b"key-1"))]);
+    encode(&Cbor::Array(vec![bytes(&protected), open, bytes(&claims), bytes(signature.as_bytes())]))
+}
+
+/// The rules are those of the JWT, and so are the answers.
+#[test]
+fn a_cwt_of_another_key_kind_or_list_is_refused() {
+    let mut list = StatusList::new(2, 8).unwrap();
+    list.set(3, Status::Invalid).unwrap();
+    let header = [(1, Cbor::from(-7)), (16, "application/statuslist+cwt".into())];
+    let bits = |bits: i32, lst: Cbor| Cbor::Map(vec![("bits".into(), bits.into()), ("lst".into(), lst)]);
+    let stream = Cbor::Bytes(list.compress());
+    let good: Vec<(i64, Cbor)> = vec![
+        (1, "did:example:g".into()),
+        (2, URI.into()),
+        (4, 2000.into()),
+        (6, 1000.into()),
+        (65_534, 300.into()),
+        (65_533, bits(2, stream.clone())),
+    ];
+    let verify = |token: &[u8], uri: &str| StatusListText::parse_cwt(token)?.verify(&key().public_key(), uri);
+    let token = cwt(&key(), &header, &good);
+    let text = StatusListText::parse_cwt(&token).unwrap();
+    assert_eq!((text.unverified_uri(), text.unverified_issuer()), (Some(URI), Some("did:example:g")));
+    assert_eq!(text.unverified_key_id(), Some("key-1"));
+    let verified = verify(&token, URI).unwrap();
+    assert_eq!((verified.claims(), verified.list()), (&claims(), &list));
+    assert_eq!(verified.digest(), did_registry::digest(label::STATUS_LIST, &[&token]));
+    assert_eq!(verified.check(&reference(3)), Err(StatusError::Revoked));
+
+    assert_eq!(verify(&token, "https://g.example/status/2").unwrap_err(), StatusError::OtherList);
+    let code = |token: &[u8]| Finding::from(verify(token, URI).unwrap_err()).code;
+    let other = SigningKey::from_bytes(Suite::P256, &[5; 32]).unwrap();
+    assert_eq!(code(&cwt(&other, &header, &good)), Reason::BadSignature);
+    let edwards = SigningKey::from_bytes(Suite::Ed25519, &[5; 32]).unwrap();
+    assert_eq!(code(&cwt(&edwards, &header, &good)), Reason::BadSignature);
+    for typ in [None, Some("application/cwt"), Some("statuslist+jwt"), Some("")] {
+        let typ = typ.map(|typ| (16, Cbor::from(typ)));
+        let header: Vec<(i64, Cbor)> = [(1, Cbor::from(-7))].into_iter().chain(typ).collect();
+        assert_eq!(code(&cwt(&key(), &header, &good)), Reason::WrongKind);
+    }
+    let with = |label: i64, value: Option<Cbor>| {
+        let mut claims = good.clone();
+        claims.retain(|(other, _)| *other != label);
+        claims.extend(value.map(|value| (label, value)));
+        verify(&cwt(&key(), &header, &claims), URI).map(drop)
+    };
+    let claim = |name| Err(StatusError::Token(JwsError::Claim(name)));
+    for optional in [1, 4, 65_534] {
+        assert_eq!(with(optional, None), Ok(()), "{optional}");
+    }
+    assert_eq!(with(1, Some(1.into())), claim("iss"));
+    assert_eq!(with(2, None), claim("sub"));
+    assert_eq!(with(4, Some("2000".into())), claim("exp"));
+    assert_eq!(with(6, None), claim("iat"));
+    assert_eq!(with(6, Some((-1).into())), claim("iat"));
+    assert_eq!(with(65_534, Some((-1).into())), claim("ttl"));
+    assert_eq!(with(65_533, None), claim("status_list"));
+    assert_eq!(with(65_533, Some(bits(2, "AAAA".into()))), claim("lst"));
+    assert_eq!(with(65_533, Some(bits(3, stream))), Err(StatusError::Bits));
+    assert_eq!(with(65_533, Some(bits(2, Cbor::Bytes(vec![0])))), Err(StatusError::Compression));
+    assert!(matches!(StatusListText::parse_cwt(b"no token"), Err(StatusError::Cose(_))));
+}
+
 #[test]
 fn a_list_out_of_its_time_is_refused() {
     let token = issue(&StatusList::new(1, 8).unwrap(), &claims(), "key-1", &key());
@@ -180,7 +259,7 @@ fn a_list_out_of_its_time_is_refused() {
 #[test]
 fn a_reference_reads_back_and_no_other_mechanism_passes() {
     let reference = reference(77);
-    assert_eq!(StatusReference::from_json(&reference.to_json()), Ok(reference));
+    assert_eq!(StatusReference::from_json(&reference.to_json()), Ok(reference.clone()));
     for bad in [
         json!({}),
         json!({"status_list": {"idx": 1, "uri": "u"}, "identifier_list": {}}),
@@ -190,7 +269,14 @@ fn a_reference_reads_back_and_no_other_mechanism_passes() {
         json!("status_list"),
     ] {
         assert_eq!(StatusReference::from_json(&bad), Err(StatusError::Reference), "{bad}");
+        let bad = Cbor::serialized(&bad).unwrap();
+        assert_eq!(StatusReference::from_cbor(&bad), Err(StatusError::Reference));
     }
+    let mut good = Cbor::serialized(&reference.to_json()).unwrap();
+    assert_eq!(StatusReference::from_cbor(&good), Ok(reference));
+    good.as_map_mut().unwrap().push((1.into(), Cbor::Map(Vec::new())));
+    assert_eq!(StatusReference::from_cbor(&good), Err(StatusError::Reference), "another mechanism by number");
+    assert_eq!(StatusReference::from_cbor(&Cbor::Bytes(Vec::new())), Err(StatusError::Reference));
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! The signed token that carries a list (§5.1), and answers from it.
+//! The signed token that carries a list, as a JWT (§5.1) or a CWT (§5.2), and answers from it.
 
 use did_registry::{Digest, PublicKey, SigningKey, Timestamp, digest, label};
 use serde_json::{Map, Value, json};
 
+use super::cwt_form::CwtForm;
 use super::{Status, StatusError, StatusList, StatusReference};
 use crate::json::{self, Limits};
-use crate::jws::{self, Jws, JwsError, base64url, from_base64url, seconds, text};
+use crate::jws::{self, Jws, JwsError, VerifiedJws, base64url, from_base64url, seconds, text};
 
-/// The `typ` of a status list token.
+/// The `typ` of a status list token that is a JWT.
 pub const TYPE: &str = "statuslist+jwt";
 /// Bytes accepted for a token.
 pub const TOKEN_BYTES: usize = 16 << 20;
@@ -52,13 +53,24 @@ pub fn anchored_digest(token: &str) -> Digest {
 
 /// A well-formed status list token from outside; nobody has vouched for it yet.
 #[derive(Clone, Debug)]
-pub struct StatusListText {
-    token: Jws,
-    payload: Map<String, Value>,
+pub struct StatusListText(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    Jwt { token: Jws, payload: Map<String, Value> },
+    Cwt(CwtForm),
+}
+
+/// What a token holds whose signature and type are verified; the list is still compressed.
+pub(super) struct Content {
+    pub(super) claims: StatusClaims,
+    pub(super) bits: Option<u8>,
+    pub(super) stream: Vec<u8>,
+    pub(super) digest: Digest,
 }
 
 impl StatusListText {
-    /// Reads a token of at most [`TOKEN_BYTES`]; the list stays compressed until its signature is verified.
+    /// Reads a JWT of at most [`TOKEN_BYTES`]; the list stays compressed until its signature is verified.
     ///
     /// # Errors
     /// [`StatusError::Token`], [`StatusError::Json`].
@@ -66,50 +78,73 @@ impl StatusListText {
         let token = Jws::parse(text, TOKEN_BYTES)?;
         let limits = Limits { depth: 8, ..Limits::of(TOKEN_BYTES) };
         let payload = json::parse_object(token.unverified_payload(), limits)?;
-        Ok(Self { token, payload })
+        Ok(Self(Form::Jwt { token, payload }))
+    }
+
+    /// Reads a CWT of at most [`TOKEN_BYTES`], tagged or not; otherwise as [`StatusListText::parse`].
+    ///
+    /// # Errors
+    /// [`StatusError::Cose`].
+    pub fn parse_cwt(bytes: &[u8]) -> Result<Self, StatusError> {
+        CwtForm::parse(bytes).map(|form| Self(Form::Cwt(form)))
     }
 
     /// `sub`, which anybody may have written.
     pub fn unverified_uri(&self) -> Option<&str> {
-        self.payload.get("sub").and_then(Value::as_str)
+        match &self.0 {
+            Form::Jwt { payload, .. } => payload.get("sub").and_then(Value::as_str),
+            Form::Cwt(form) => form.unverified_uri(),
+        }
     }
 
     /// `iss`, which anybody may have written.
     pub fn unverified_issuer(&self) -> Option<&str> {
-        self.payload.get("iss").and_then(Value::as_str)
+        match &self.0 {
+            Form::Jwt { payload, .. } => payload.get("iss").and_then(Value::as_str),
+            Form::Cwt(form) => form.unverified_issuer(),
+        }
     }
 
-    /// `kid`, which anybody may have written.
+    /// `kid`, which anybody may have written; of a CWT if its bytes are text.
     pub fn unverified_key_id(&self) -> Option<&str> {
-        self.token.unverified_key_id()
+        match &self.0 {
+            Form::Jwt { token, .. } => token.unverified_key_id(),
+            Form::Cwt(form) => form.unverified_key_id(),
+        }
     }
 
     /// Verifies signature, type and address, then unpacks the list. The caller has checked that `key` may
     /// answer for the credentials that name `uri`.
     ///
     /// # Errors
-    /// [`StatusError::Token`], [`StatusError::OtherList`], or that the list itself is malformed.
+    /// [`StatusError::Token`] or [`StatusError::Cose`], [`StatusError::OtherList`], or that the list itself is
+    /// malformed.
     pub fn verify(self, key: &PublicKey, uri: &str) -> Result<VerifiedStatusList, StatusError> {
-        let token = self.token.verify(key)?;
-        token.check_type(TYPE)?;
-        let payload = &self.payload;
-        if text(payload, "sub")? != uri {
+        let Content { claims, bits, stream, digest } = match self.0 {
+            Form::Jwt { token, payload } => read_jwt(&token.verify(key)?, &payload)?,
+            Form::Cwt(form) => form.verify(key)?,
+        };
+        if claims.uri != uri {
             return Err(StatusError::OtherList);
         }
-        let claims = StatusClaims {
-            issuer: payload.get("iss").map(|_| text(payload, "iss")).transpose()?.map(str::to_owned),
-            uri: uri.to_owned(),
-            issued: seconds(payload, "iat")?.ok_or(JwsError::Claim("iat"))?,
-            expires: seconds(payload, "exp")?,
-            ttl: payload.get("ttl").map(|ttl| ttl.as_u64().ok_or(JwsError::Claim("ttl"))).transpose()?,
-        };
-        let list =
-            payload.get("status_list").and_then(Value::as_object).ok_or(JwsError::Claim("status_list"))?;
-        let bits = list.get("bits").and_then(Value::as_u64).and_then(|bits| u8::try_from(bits).ok());
-        let stream = from_base64url(text(list, "lst")?)?;
         let list = StatusList::decompress(bits.ok_or(StatusError::Bits)?, &stream)?;
-        Ok(VerifiedStatusList { claims, list, digest: anchored_digest(token.text()) })
+        Ok(VerifiedStatusList { claims, list, digest })
     }
+}
+
+fn read_jwt(token: &VerifiedJws, payload: &Map<String, Value>) -> Result<Content, StatusError> {
+    token.check_type(TYPE)?;
+    let claims = StatusClaims {
+        issuer: payload.get("iss").map(|_| text(payload, "iss")).transpose()?.map(str::to_owned),
+        uri: text(payload, "sub")?.to_owned(),
+        issued: seconds(payload, "iat")?.ok_or(JwsError::Claim("iat"))?,
+        expires: seconds(payload, "exp")?,
+        ttl: payload.get("ttl").map(|ttl| ttl.as_u64().ok_or(JwsError::Claim("ttl"))).transpose()?,
+    };
+    let list = payload.get("status_list").and_then(Value::as_object).ok_or(JwsError::Claim("status_list"))?;
+    let bits = list.get("bits").and_then(Value::as_u64).and_then(|bits| u8::try_from(bits).ok());
+    let stream = from_base64url(text(list, "lst")?)?;
+    Ok(Content { claims, bits, stream, digest: anchored_digest(token.text()) })
 }
 
 /// A status list that the owner of the key given to [`StatusListText::verify`] signed.

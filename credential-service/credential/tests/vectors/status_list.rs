@@ -2,7 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use credential::status::{Status, StatusError, StatusList, StatusListText, StatusReference};
+use credential::cose::Sign1;
+use credential::cwt::{Claims, EXPIRES, ISSUED, ISSUER, SUBJECT};
+use credential::status::{CWT_CLAIM, Status, StatusError, StatusList, StatusListText, StatusReference};
+use credential::{Finding, Reason};
 use did_registry::{PublicKey, Timestamp};
 use serde_json::Value;
 
@@ -86,4 +89,67 @@ fn the_published_token_verifies_and_answers() {
         if token.as_bytes()[token.len() - 10] == b'A' { "B" } else { "A" },
     );
     assert!(StatusListText::parse(&changed).unwrap().verify(&key, uri).is_err());
+}
+
+const URI: &str = "https://example.com/statuslists/1";
+
+/// The bytes of a published CWT, and the key of both.
+fn cwt(name: &str) -> (Vec<u8>, PublicKey) {
+    let tokens = json("status-list/tokens.json");
+    let key = PublicKey::from_jwk(&tokens["public_key_jwk"]).unwrap();
+    (hex::decode(tokens[name].as_str().unwrap()).unwrap(), key)
+}
+
+#[test]
+fn the_published_cwt_verifies_and_says_what_the_jwt_says() {
+    let (token, key) = cwt("status_list_token_cwt_hex");
+    let text = StatusListText::parse_cwt(&token).unwrap();
+    assert_eq!((text.unverified_key_id(), text.unverified_uri()), (Some("12"), Some(URI)));
+    assert_eq!(text.unverified_issuer(), None);
+    let verified = text.verify(&key, URI).unwrap();
+    assert_eq!(verified.list().as_bytes(), [0xb9, 0xa3]);
+    let claims = verified.claims();
+    let expires = claims.expires.map(Timestamp::seconds);
+    assert_eq!(
+        (claims.issued.seconds(), expires, claims.ttl),
+        (1_686_920_170, Some(2_291_720_170), Some(43_200))
+    );
+    let jwt = json("status-list/tokens.json")["status_list_token_jwt"].as_str().unwrap().to_owned();
+    let jwt = StatusListText::parse(&jwt).unwrap().verify(&key, URI).unwrap();
+    assert_eq!(verified.list(), jwt.list());
+    assert_ne!(verified.digest(), jwt.digest(), "two tokens, two anchors");
+
+    // Every bit of it counts, but for the unprotected header with the key identifier, which nobody signed.
+    let open = token.windows(5).position(|bytes| bytes == b"\xa1\x04\x4212").unwrap();
+    for bit in (0..token.len() * 8).filter(|bit| !(open..open + 5).contains(&(bit / 8))) {
+        let mut changed = token.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        let held = StatusListText::parse_cwt(&changed).is_ok_and(|text| text.verify(&key, URI).is_ok());
+        assert!(!held, "bit {bit}");
+    }
+    for cut in 0..token.len() {
+        assert!(StatusListText::parse_cwt(&token[..cut]).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_published_cwt_names_its_entry_in_the_list() {
+    let (token, key) = cwt("referenced_token_cwt_hex");
+    let token = Sign1::decode(&token).unwrap();
+    assert_eq!((token.kid(), token.algorithm(), token.media_type()), (Some(&b"12"[..]), Some(-7), None));
+    assert_eq!(token.verify(&key, b""), Ok(()));
+    assert_eq!(token.verify(&key, b"x").unwrap_err().code, Reason::BadSignature);
+    let claims = Claims::decode(token.payload()).unwrap();
+    assert_eq!((claims.text(ISSUER), claims.text(SUBJECT)), (Some("https://example.com"), Some("12345")));
+    assert_eq!(claims.seconds(ISSUED), Ok(Some(1_686_920_170)));
+    assert_eq!(claims.seconds(EXPIRES), Ok(Some(2_291_720_170)));
+    let reference = StatusReference::from_cbor(claims.get(CWT_CLAIM).unwrap()).unwrap();
+    assert_eq!(reference, StatusReference { uri: URI.into(), index: 0 });
+    let (list, key) = cwt("status_list_token_cwt_hex");
+    let list = StatusListText::parse_cwt(&list).unwrap().verify(&key, &reference.uri).unwrap();
+    assert_eq!(list.check(&reference), Err(StatusError::Revoked));
+    // It is no list itself, though the same key signed it.
+    let (token, key) = cwt("referenced_token_cwt_hex");
+    let refused = StatusListText::parse_cwt(&token).unwrap().verify(&key, URI).unwrap_err();
+    assert_eq!(Finding::from(refused).code, Reason::WrongKind);
 }
