@@ -95,6 +95,19 @@ pub(crate) fn take_labelled(entries: &mut Vec<(Value, Value)>, label: i64) -> Op
     Some(entries.swap_remove(index).1)
 }
 
+/// A number held within 64 bits, without its fraction.
+pub(crate) fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => {
+            let bounded = i128::from(*number).clamp(i64::MIN.into(), i64::MAX.into());
+            i64::try_from(bounded).ok()
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is what is wanted")]
+        Value::Float(number) if number.is_finite() => Some(number.floor() as i64),
+        _ => None,
+    }
+}
+
 /// The head and bytes of a byte string in its shortest form, which is what COSE signs.
 pub(crate) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     const BYTE_STRING: u8 = 0x40;

@@ -17,12 +17,15 @@ pub const EXPIRES: i64 = 4;
 /// When they were stated.
 pub const ISSUED: i64 = 6;
 
+/// Tags that may stand around the claims: CWT (section 6), self-described CBOR (RFC 8949, section 3.4.6).
+const TAGS: [u64; 2] = [61, 55_799];
+
 /// The claims of one token, none twice.
 #[derive(Clone)]
 pub struct Claims(Vec<(Value, Value)>);
 
 impl Claims {
-    /// Reads a token's payload of at most [`cbor::LIMIT`] bytes.
+    /// Reads a token's payload of at most [`cbor::LIMIT`] bytes, tagged as a CWT once more or not.
     ///
     /// # Errors
     /// [`Reason::BadEncoding`] for anything but a map.
@@ -35,7 +38,7 @@ impl Claims {
     /// # Errors
     /// As [`Claims::decode`].
     pub fn decode_within(payload: &[u8], limit: usize) -> Result<Self, Finding> {
-        let claims = cbor::decode_within(payload, limit, "a CWT")?;
+        let claims = cbor::untagged(cbor::decode_within(payload, limit, "a CWT")?, &TAGS);
         claims.into_map().map(Self).map_err(|_| refuse("a CWT is a map of claims"))
     }
 
@@ -55,7 +58,7 @@ impl Claims {
     }
 
     /// A time in seconds since 1970, if it is stated; held within 64 bits, without its fraction, which the
-    /// clock has not either.
+    /// clock has not either. Tag 1, which the RFC has left out, may stand around it (decision 0003).
     ///
     /// # Errors
     /// [`Reason::BadEncoding`] for a claim that is not a NumericDate (RFC 8392, section 2).
@@ -73,13 +76,8 @@ impl fmt::Debug for Claims {
 
 fn numeric_date(value: &Value) -> Option<i64> {
     match value {
-        Value::Integer(number) => {
-            let bounded = i128::from(*number).clamp(i64::MIN.into(), i64::MAX.into());
-            i64::try_from(bounded).ok()
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is what is wanted")]
-        Value::Float(number) if number.is_finite() => Some(number.floor() as i64),
-        _ => None,
+        Value::Tag(1, inner) => cbor::whole(inner),
+        plain => cbor::whole(plain),
     }
 }
 
@@ -108,6 +106,27 @@ mod tests {
         assert!(!format!("{read:?}").contains("AT"));
     }
 
+    fn tagged(tag: u64, value: Value) -> Value {
+        Value::Tag(tag, Box::new(value))
+    }
+
+    #[test]
+    fn tags_may_stand_around_the_claims() {
+        let read = |tags: &[u64]| {
+            let claims = Value::Map(vec![(1.into(), "AT".into())]);
+            let claims = tags.iter().rev().fold(claims, |inner, tag| tagged(*tag, inner));
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&claims, &mut bytes).expect("memory takes it");
+            Claims::decode(&bytes).map(|claims| claims.text(ISSUER).map(str::to_owned))
+        };
+        for tags in [&[][..], &[61], &[55_799], &[55_799, 61]] {
+            assert_eq!(read(tags), Ok(Some("AT".to_owned())), "{tags:?}");
+        }
+        for tags in [&[18][..], &[60], &[61, 18], &[61, 61, 61, 61, 61]] {
+            assert_eq!(read(tags).expect_err("no claims").code, Reason::BadEncoding, "{tags:?}");
+        }
+    }
+
     #[test]
     fn times_are_whole_or_broken_seconds() {
         let seconds = |value: Value| claims(vec![(4.into(), value)]).expect("well-formed").seconds(EXPIRES);
@@ -118,6 +137,8 @@ mod tests {
             (Value::Float(-0.5), -1),
             (u64::MAX.into(), i64::MAX),
             (Value::Float(-1e300), i64::MIN),
+            (tagged(1, 200.into()), 200),
+            (tagged(1, Value::Float(200.9)), 200),
         ] {
             assert_eq!(seconds(value), Ok(Some(time)));
         }
@@ -127,6 +148,10 @@ mod tests {
             Value::Bool(true),
             Value::Float(f64::NAN),
             Value::Float(f64::INFINITY),
+            tagged(1, "200".into()),
+            tagged(1, tagged(1, 200.into())),
+            tagged(2, Value::Bytes(vec![200])),
+            tagged(100, 200.into()),
         ] {
             assert_eq!(seconds(value).expect_err("not a time").code, Reason::BadEncoding);
         }

@@ -167,7 +167,7 @@ pub struct VerifiedCertificate {
     signer_country: Option<String>,
     signer_dates: Option<(Timestamp, Timestamp)>,
     kid: Vec<u8>,
-    issued: Timestamp,
+    issued: Option<Timestamp>,
     expires: Timestamp,
     payload: Payload,
     source_digest: Digest,
@@ -199,8 +199,8 @@ impl VerifiedCertificate {
         &self.kid
     }
 
-    /// When it was issued.
-    pub const fn issued(&self) -> Timestamp {
+    /// When it was issued, if it says so (decision 0003).
+    pub const fn issued(&self) -> Option<Timestamp> {
         self.issued
     }
 

@@ -14,23 +14,20 @@ const VERSION_1: i64 = 1;
 /// The claims of a token: who says so, from when to when, and the certificate, not yet looked into.
 pub struct Cwt {
     issuer: Option<String>,
-    issued: i64,
+    issued: Option<i64>,
     expires: i64,
     certificate: Value,
 }
 
 impl Cwt {
-    /// Reads a token's payload. Both times are required; they may be whole numbers or floats.
+    /// Reads a token's payload. When it expires is required, when it was issued is not (decision 0003).
     ///
     /// # Errors
     /// [`Reason::BadEncoding`] if the structure is another one.
     pub fn decode(payload: &[u8]) -> Result<Self, Finding> {
         let mut claims = Claims::decode(payload)?;
-        let time = |label, name| {
-            claims.seconds(label)?.ok_or_else(|| refuse(&format!("a CWT states {name} in seconds")))
-        };
-        let issued = time(ISSUED, "when it was issued")?;
-        let expires = time(EXPIRES, "when it expires")?;
+        let issued = claims.seconds(ISSUED)?;
+        let expires = claims.seconds(EXPIRES)?.ok_or_else(|| refuse("a CWT states when it expires"))?;
         let issuer = claims.text(ISSUER).and_then(country_code);
         let health = claims.take(HEALTH_CERTIFICATE).and_then(|value| value.into_map().ok());
         let certificate = health.and_then(|mut versions| cbor::take_labelled(&mut versions, VERSION_1));
@@ -44,9 +41,9 @@ impl Cwt {
         self.issuer.as_deref()
     }
 
-    /// When it was issued; times before 1970 count as 1970.
-    pub fn issued(&self) -> Timestamp {
-        timestamp(self.issued)
+    /// When it was issued, if it says so; times before 1970 count as 1970.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.issued.map(timestamp)
     }
 
     /// The last second it is valid in; at most the end of the year 9999.
@@ -64,7 +61,7 @@ impl Cwt {
         self.certificate
     }
 
-    /// Checks `issued ≤ now ≤ expires`, both ends included.
+    /// Checks `issued ≤ now ≤ expires`, both ends included, the first where it is stated.
     ///
     /// # Errors
     /// [`Reason::Expired`] or [`Reason::NotYetValid`].
@@ -72,7 +69,7 @@ impl Cwt {
         let now = i64::try_from(now.seconds()).expect("fits because years end at 9999");
         if now > self.expires {
             Err(Finding::new(Reason::Expired, "the certificate has expired"))
-        } else if now < self.issued {
+        } else if self.issued.is_some_and(|issued| now < issued) {
             Err(Finding::new(Reason::NotYetValid, "the certificate was issued after the time of this check"))
         } else {
             Ok(())
@@ -121,9 +118,12 @@ mod tests {
 
     #[test]
     fn both_ends_of_the_window_are_inside() {
-        for (issued, expires) in [(100.into(), 200.into()), (Value::Float(100.5), Value::Float(200.9))] {
+        let tagged = |seconds: i32| Value::Tag(1, Box::new(seconds.into()));
+        for (issued, expires) in
+            [(100.into(), 200.into()), (Value::Float(100.5), Value::Float(200.9)), (tagged(100), tagged(200))]
+        {
             let cwt = cwt(&[(6, issued), (4, expires), health()]).expect("well-formed");
-            assert_eq!((cwt.issued(), cwt.expires()), (at(100), at(200)));
+            assert_eq!((cwt.issued(), cwt.expires()), (Some(at(100)), at(200)));
             assert_eq!(cwt.check_time(at(100)), Ok(()));
             assert_eq!(cwt.check_time(at(200)), Ok(()));
             assert_eq!(cwt.check_time(at(99)).expect_err("early").code, Reason::NotYetValid);
@@ -136,19 +136,29 @@ mod tests {
         let forever = cwt(&[(6, Value::Float(-1e300)), (4, u64::MAX.into()), health()]).expect("well-formed");
         assert_eq!(
             (forever.issued(), forever.expires().to_string()),
-            (at(0), "9999-12-31T23:59:59Z".to_owned())
+            (Some(at(0)), "9999-12-31T23:59:59Z".to_owned())
         );
         assert_eq!(forever.check_time(at(1)), Ok(()));
+    }
+
+    /// Decision 0003.
+    #[test]
+    fn the_time_of_issue_may_be_left_out_and_the_end_may_not() {
+        let cwt = cwt(&[(4, 200.into()), health()]).expect("well-formed");
+        assert_eq!((cwt.issued(), cwt.check_time(at(0)), cwt.check_time(at(200))), (None, Ok(()), Ok(())));
+        assert_eq!(cwt.check_time(at(201)).expect_err("late").code, Reason::Expired);
     }
 
     #[test]
     fn other_structures_are_refused() {
         let (issued, expires) = ((6, Value::from(1)), (4, Value::from(2)));
         for (name, claims) in [
-            ("no issue time", vec![expires.clone(), health()]),
             ("no expiry", vec![issued.clone(), health()]),
             ("no certificate", vec![issued.clone(), expires.clone()]),
+            ("no time at all", vec![health()]),
             ("time as text", vec![(6, "1".into()), expires.clone(), health()]),
+            ("time as null", vec![(6, Value::Null), expires.clone(), health()]),
+            ("end as text", vec![issued.clone(), (4, "2".into()), health()]),
             ("time not a number", vec![(6, Value::Float(f64::NAN)), expires.clone(), health()]),
             (
                 "certificate elsewhere",
