@@ -45,8 +45,7 @@ impl Sign1 {
     /// Reads a COSE_Sign1 of at most [`cbor::LIMIT`] bytes, tagged or not.
     ///
     /// # Errors
-    /// [`Reason::BadEncoding`] for other CBOR, a detached payload, a key identifier that is not 1 to 64
-    /// bytes, or a critical header other than those above.
+    /// [`Reason::BadEncoding`] for other CBOR, a detached payload, or a critical header that is not understood.
     pub fn decode(bytes: &[u8]) -> Result<Self, Finding> {
         Self::decode_within(bytes, cbor::LIMIT)
     }
@@ -76,11 +75,10 @@ impl Sign1 {
         let algorithm = header(1).map(|value| {
             value.as_integer().and_then(|number| i64::try_from(number).ok()).unwrap_or(RESERVED)
         });
-        let kid = match header(4) {
-            None => None,
-            Some(Value::Bytes(kid)) if (1..=KID_LIMIT).contains(&kid.len()) => Some(kid.clone()),
-            Some(_) => return Err(refuse("a key identifier is 1 to 64 bytes")),
-        };
+        // One of another form names no key. It counts as none where it stands, so a protected one of another
+        // form is not made good by an unprotected one.
+        let kid = header(4).and_then(Value::as_bytes).filter(|kid| (1..=KID_LIMIT).contains(&kid.len()));
+        let kid = kid.cloned();
         let media_type = cbor::labelled(&bound, 16).and_then(Value::as_text).map(str::to_owned);
         // RFC 9052, section 4.4: an empty map counts as no protected header, however it was written.
         let protected = if bound.is_empty() { Vec::new() } else { protected };
@@ -93,7 +91,7 @@ impl Sign1 {
         self.algorithm
     }
 
-    /// The signer's key identifier, if the headers name it.
+    /// The signer's key identifier, if the headers name one of 1 to 64 bytes.
     pub fn kid(&self) -> Option<&[u8]> {
         self.kid.as_deref()
     }

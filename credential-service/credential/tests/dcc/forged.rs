@@ -75,6 +75,11 @@ fn the_protected_key_identifier_wins_without_fallback() {
     assert_eq!(verdict(&[kid(b"other")], &[kid(KID)]), Err(Reason::BadSignature));
     assert_eq!(verdict(&[kid(b"unknown")], &[kid(KID)]), Err(Reason::KeyUnknown));
     assert_eq!(verdict(&[algorithm(-7)], &[]), Err(Reason::KeyUnknown), "no key identifier");
+    for odd in [Value::from("8 bytes."), Value::Bytes(Vec::new()), Value::Bytes(vec![0; 65]), Value::Null] {
+        assert_eq!(verdict(&[(4, odd.clone())], &[]), Err(Reason::KeyUnknown), "{odd:?}");
+        assert_eq!(verdict(&[(4, odd.clone())], &[kid(KID)]), Err(Reason::KeyUnknown), "{odd:?} protected");
+        assert_eq!(verdict(&[kid(KID)], &[(4, odd.clone())]), Ok(()), "{odd:?} where nobody looks");
+    }
 }
 
 #[test]
