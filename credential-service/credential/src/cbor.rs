@@ -1,6 +1,7 @@
 //! CBOR (RFC 8949) from outside: bounded in size, depth and count, one item, no key twice.
 
 use ciborium::Value;
+use did_registry::Date;
 use serde_json::{Map, Number};
 
 use crate::{Finding, Reason};
@@ -16,6 +17,12 @@ const ITEMS: usize = 2048;
 
 /// Entries of one map, which also bounds the search for keys that occur twice.
 const ENTRIES: usize = 256;
+
+/// Seconds since 1970 (RFC 8949, section 3.4.2).
+const EPOCH_SECONDS: u64 = 1;
+
+/// Days since 1970 (RFC 8943).
+const EPOCH_DAYS: u64 = 100;
 
 /// Reads `bytes`, at most [`LIMIT`] of them, as one CBOR item; `what` names it in the finding.
 ///
@@ -127,14 +134,23 @@ pub(crate) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// The JSON value of a CBOR item, after RFC 8949, section 6.1: tags are dropped (one country tags its
-/// date texts), undefined and numbers that are not finite become null.
+/// The JSON value of a CBOR item, after RFC 8949, section 6.1: undefined and numbers that are not finite become
+/// null; tags are dropped, but a number that a tag makes a time or a day (tags 1 and 100) becomes its text.
+///
+/// What JSON cannot say, byte strings and integers over 64 bits, becomes an empty object inside the item, which no
+/// reader takes for a text, a number or a list, so it is refused where it is read and nowhere else. Entries of a
+/// map under other keys than texts are left out: no JSON has them.
 ///
 /// # Errors
-/// [`Reason::Schema`] for what JSON cannot say: byte strings, keys that are not text, integers over 64 bits.
+/// [`Reason::Schema`] if the item itself is what JSON cannot say.
 pub fn to_json(value: Value) -> Result<serde_json::Value, Finding> {
     let refuse = || Finding::new(Reason::Schema, "the certificate is a value that JSON can express");
-    Ok(match value {
+    express(value).ok_or_else(refuse)
+}
+
+fn express(value: Value) -> Option<serde_json::Value> {
+    let inside = |value| express(value).unwrap_or_else(|| Map::new().into());
+    Some(match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(yes) => yes.into(),
         Value::Text(text) => text.into(),
@@ -142,19 +158,32 @@ pub fn to_json(value: Value) -> Result<serde_json::Value, Finding> {
         Value::Integer(number) => match (u64::try_from(number), i64::try_from(number)) {
             (Ok(positive), _) => positive.into(),
             (_, Ok(negative)) => negative.into(),
-            _ => return Err(refuse()),
+            _ => return None,
         },
-        Value::Tag(_, inner) => to_json(*inner)?,
-        Value::Array(items) => items.into_iter().map(to_json).collect::<Result<Vec<_>, _>>()?.into(),
+        Value::Tag(EPOCH_SECONDS, inner) if is_number(&inner) => moment(whole(&inner)?)?.into(),
+        Value::Tag(EPOCH_DAYS, inner) if is_number(&inner) => day(whole(&inner)?)?.to_string().into(),
+        Value::Tag(_, inner) => return express(*inner),
+        Value::Array(items) => items.into_iter().map(inside).collect::<Vec<_>>().into(),
         Value::Map(entries) => {
-            let mut object = Map::new();
-            for (key, value) in entries {
-                object.insert(key.into_text().map_err(|_| refuse())?, to_json(value)?);
-            }
-            object.into()
+            let named = entries.into_iter().filter_map(|(key, value)| Some((key.into_text().ok()?, value)));
+            named.map(|(key, value)| (key, inside(value))).collect::<Map<_, _>>().into()
         }
-        _ => return Err(refuse()),
+        _ => return None,
     })
+}
+
+const fn is_number(value: &Value) -> bool {
+    matches!(value, Value::Integer(_) | Value::Float(_))
+}
+
+/// RFC 3339 text of seconds since 1970, before it too, in the years 0 to 9999.
+fn moment(seconds: i64) -> Option<String> {
+    let (day, second) = (day(seconds.div_euclid(86_400))?, seconds.rem_euclid(86_400));
+    Some(format!("{day}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60))
+}
+
+fn day(days: i64) -> Option<Date> {
+    i32::try_from(days).ok().and_then(|days| Date::from_days(days).ok())
 }
 
 #[cfg(test)]
@@ -220,11 +249,47 @@ mod tests {
         );
         assert_eq!(json("1bffffffffffffffff"), Ok(json!(u64::MAX)));
         assert_eq!(json("f97e00"), Ok(json!(null)), "not a number");
-        for (name, text) in
-            [("bytes", "4100"), ("an integer key", "a10102"), ("below -2^63", "3bffffffffffffffff")]
-        {
+        assert_eq!(json("a2010261618102"), Ok(json!({"a": [2]})), "an entry under a number");
+        for (name, text, inside) in [
+            ("bytes", "4100", "a2616141006162f5"),
+            ("below -2^63", "3bffffffffffffffff", "a261613bffffffffffffffff6162f5"),
+            ("over 2^64", "c249010000000000000000", "a26161c2490100000000000000006162f5"),
+        ] {
             assert_eq!(json(text), Err(Reason::Schema), "{name}");
+            assert_eq!(json(inside), Ok(json!({"a": {}, "b": true})), "{name} inside");
         }
+        assert_eq!(json("824100f5"), Ok(json!([{}, true])), "bytes in a list");
+    }
+
+    /// RFC 8949, section 3.4.2, and RFC 8943.
+    #[test]
+    fn tagged_times_and_days_are_texts() {
+        let json =
+            |tag: u64, value: Value| to_json(Value::Tag(tag, Box::new(value))).map_err(|error| error.code);
+        for (tag, value, text) in [
+            (0, "2021-06-04T08:13:51Z".into(), "2021-06-04T08:13:51Z"),
+            (1, 1_622_794_431.into(), "2021-06-04T08:13:51Z"),
+            (1, Value::Float(1_622_794_431.9), "2021-06-04T08:13:51Z"),
+            (1, 0.into(), "1970-01-01T00:00:00Z"),
+            (1, (-1).into(), "1969-12-31T23:59:59Z"),
+            (1, Value::Float(-351_561_599.5), "1958-11-11T00:00:00Z"),
+            (100, 18_782.into(), "2021-06-04"),
+            (100, (-4_069).into(), "1958-11-11"),
+            (1004, "1958-11-11".into(), "1958-11-11"),
+        ] {
+            assert_eq!(json(tag, value), Ok(text.into()), "{tag} {text}");
+        }
+        for (tag, value) in [
+            (1, Value::from(u64::MAX)),
+            (1, Value::Float(-1e300)),
+            (1, Value::Float(f64::NAN)),
+            (100, i64::MAX.into()),
+            (100, 2_932_897.into()),
+        ] {
+            assert_eq!(json(tag, value.clone()), Err(Reason::Schema), "{tag} {value:?}");
+        }
+        assert_eq!(json(1, Value::Null), Ok(json!(null)));
+        assert_eq!(json(37, 5.into()), Ok(json!(5)), "a tag that says nothing of time");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub struct Name {
     /// `fn`, the surname.
     pub surname: Option<Text>,
     /// `fnt`, the surname as in a passport's machine-readable zone.
-    pub surname_standard: Text,
+    pub surname_standard: Option<Text>,
     /// `gn`, the forename.
     pub forename: Option<Text>,
     /// `gnt`, the forename as in a passport's machine-readable zone.
@@ -219,7 +219,7 @@ impl Payload {
         &self.name
     }
 
-    /// `dob`, the holder's birth date; may be empty or only a year.
+    /// `dob`, the holder's birth date; may be only a year, and is empty where it is not known or not said.
     pub const fn birth(&self) -> &DateText {
         &self.birth
     }
@@ -234,7 +234,7 @@ impl Payload {
     pub fn to_json(&self) -> Value {
         let name = [
             ("fn", self.name.surname.as_ref()),
-            ("fnt", Some(&self.name.surname_standard)),
+            ("fnt", self.name.surname_standard.as_ref()),
             ("gn", self.name.forename.as_ref()),
             ("gnt", self.name.forename_standard.as_ref()),
         ];

@@ -11,14 +11,17 @@
 //! 2. white space around a text is dropped;
 //! 3. whole numbers may be written as floats;
 //! 4. a date is any text of up to 64 characters with a year in it: with a time, without a day, in another
-//!    order; a birth date may be empty;
-//! 5. standardised names may have any characters;
+//!    order; a birth date may be empty or absent, and its month and day 00;
+//! 5. standardised names may have any characters, and the surname's may be absent where any other name stands;
 //! 6. texts may have 512 characters instead of 80;
-//! 7. an empty list of entries counts as absent.
+//! 7. an empty list of entries counts as absent;
+//! 8. a country may be any text, as the value set decides on it;
+//! 9. a version is any text that begins with a digit.
 //!
-//! Where it is stricter: an entry's date is not empty, no text has control characters but tabs and line
-//! ends, a dose number fits 32 bits.
+//! Where it is stricter: an entry's date is not empty; what is written as a day of the calendar is one; no text
+//! has control characters but tabs and line ends; a dose number fits 32 bits.
 
+use did_registry::Date;
 use serde_json::{Map, Value};
 
 use super::Kind;
@@ -77,7 +80,7 @@ fn test(mut fields: Fields) -> Result<TestEntry, Finding> {
         sampled: fields.date("sc")?,
         result: fields.text("tr")?,
         centre: fields.optional_text("tc")?,
-        country: fields.country()?,
+        country: fields.text("co")?,
         issuer: fields.text("is")?,
         identifier: fields.text("ci")?,
     })
@@ -92,7 +95,7 @@ fn vaccination(mut fields: Fields) -> Result<VaccinationEntry, Finding> {
         dose: fields.count("dn")?,
         doses: fields.count("sd")?,
         day: fields.date("dt")?,
-        country: fields.country()?,
+        country: fields.text("co")?,
         issuer: fields.text("is")?,
         identifier: fields.text("ci")?,
     })
@@ -104,7 +107,7 @@ fn recovery(mut fields: Fields) -> Result<RecoveryEntry, Finding> {
         first_positive: fields.date("fr")?,
         valid_from: fields.date("df")?,
         valid_until: fields.date("du")?,
-        country: fields.country()?,
+        country: fields.text("co")?,
         issuer: fields.text("is")?,
         identifier: fields.text("ci")?,
     })
@@ -161,24 +164,17 @@ impl Fields {
         self.string(field).map(Text::new)
     }
 
-    /// The published pattern asks for a capital letter somewhere.
-    fn country(&mut self) -> Result<Text, Finding> {
-        let text = self.string("co")?;
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Ok(Text::new(text))
-        } else {
-            Err(self.refuse("co", "is a country code"))
-        }
-    }
-
     fn date(&mut self, field: &str) -> Result<DateText, Finding> {
         let text = self.string(field)?;
-        if has_year(&text) { Ok(DateText::new(text)) } else { Err(self.refuse(field, "is a date")) }
+        let fits = has_year(&text) && day(&text).is_none_or(|day| day.parse::<Date>().is_ok());
+        if fits { Ok(DateText::new(text)) } else { Err(self.refuse(field, "is a date")) }
     }
 
+    /// A month and a day that nobody knows are left out, or written 00.
     fn birth(&mut self) -> Result<DateText, Finding> {
-        let text = self.string("dob")?;
-        let fits = text.is_empty() || has_year(&text);
+        let text = self.optional_string("dob")?.unwrap_or_default();
+        let is_day = |day: &str| day.replace("-00", "-01").parse::<Date>().is_ok();
+        let fits = text.is_empty() || has_year(&text) && day(&text).is_none_or(is_day);
         if fits { Ok(DateText::new(text)) } else { Err(self.refuse("dob", "is a date or empty")) }
     }
 
@@ -191,21 +187,21 @@ impl Fields {
 
     fn version(&mut self) -> Result<String, Finding> {
         let text = self.string("ver")?;
-        let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let mut parts = text.splitn(3, '.');
-        let three = [parts.next(), parts.next(), parts.next()].iter().all(|part| part.is_some_and(number));
-        if three { Ok(text) } else { Err(self.refuse("ver", "is three numbers with dots between")) }
+        let fits = text.starts_with(|first: char| first.is_ascii_digit());
+        if fits { Ok(text) } else { Err(self.refuse("ver", "begins with a number")) }
     }
 
     fn name(&mut self) -> Result<Name, Finding> {
         let name = self.take("nam").ok_or_else(|| self.refuse("nam", "is required"))?;
         let mut fields = Fields::new(name, "nam")?;
-        Ok(Name {
+        let name = Name {
             surname: fields.optional_text("fn")?,
-            surname_standard: fields.text("fnt")?,
+            surname_standard: fields.optional_text("fnt")?,
             forename: fields.optional_text("gn")?,
             forename_standard: fields.optional_text("gnt")?,
-        })
+        };
+        let parts = [&name.surname, &name.surname_standard, &name.forename, &name.forename_standard];
+        if parts.iter().any(|part| part.is_some()) { Ok(name) } else { Err(refuse("nam", "holds a name")) }
     }
 
     fn entries(&mut self, kind: Kind) -> Result<Vec<Value>, Finding> {
@@ -219,6 +215,14 @@ impl Fields {
 
 fn has_year(text: &str) -> bool {
     text.len() <= DATE_LIMIT && text.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit))
+}
+
+/// The beginning of a text that is written as a day of the calendar.
+fn day(text: &str) -> Option<&str> {
+    let day = text.get(..10)?;
+    let is_written =
+        |(letter, form): (u8, u8)| if form == b'0' { letter.is_ascii_digit() } else { letter == form };
+    day.bytes().zip(*b"0000-00-00").all(is_written).then_some(day)
 }
 
 #[expect(

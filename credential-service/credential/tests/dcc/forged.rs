@@ -6,7 +6,7 @@ use credential::dcc::{ListError, TrustList, Verifier};
 use did_registry::Timestamp;
 
 use crate::forge::{
-    ISSUED, certificate, claims, der, ec_key, encode, key, key_use, map, oid, rsa_key, to_qr, token,
+    EXPIRES, ISSUED, certificate, claims, der, ec_key, encode, key, key_use, map, oid, rsa_key, to_qr, token,
     trust_list, verifier, x509,
 };
 
@@ -213,6 +213,93 @@ fn signed_nonsense_is_still_nonsense() {
         "a key that is no text"
     );
     assert_eq!(verdict(&claims(Value::Null)), Err(Reason::Schema), "nothing");
+}
+
+fn put(object: &mut Value, name: &str, value: Value) {
+    let entries = object.as_map_mut().unwrap();
+    entries.retain(|(key, _)| key.as_text() != Some(name));
+    entries.push((name.into(), value));
+}
+
+/// The certificate with one member of its own, or of its entry, changed.
+fn with(name: &str, value: Value) -> Value {
+    let mut certificate = certificate();
+    put(&mut certificate, name, value);
+    certificate
+}
+
+fn entry_with(name: &str, value: Value) -> Value {
+    let mut certificate = certificate();
+    let entries = certificate.as_map_mut().unwrap().iter_mut();
+    let (_, list) = entries.into_iter().find(|(key, _)| key.as_text() == Some("r")).unwrap();
+    put(&mut list.as_array_mut().unwrap()[0], name, value);
+    certificate
+}
+
+/// Every form that is read as it is meant needs the signature no less, and has its neighbour that is refused.
+#[test]
+fn forms_that_say_the_same_are_read_and_their_neighbours_are_not() {
+    let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None))]);
+    let signed_by = |seed: u8, certificate: &Value| {
+        verdict(&verifier, &token(&key(seed), &[algorithm(-7), kid(KID)], &[], &claims(certificate.clone())))
+    };
+    let bytes = || Value::Bytes(vec![1, 2]);
+    let tagged = |tag: u64, value: Value| Value::Tag(tag, Box::new(value));
+    let numbered = || map(&[(1, 2.into())]);
+    for (name, certificate) in [
+        ("no birth date", with("dob", Value::Null)),
+        ("an old version", with("ver", "1.0".into())),
+        ("no standard name", with("nam", Value::Map(vec![("fn".into(), "Doe".into())]))),
+        ("no country", entry_with("co", "".into())),
+        ("a day as a number", entry_with("fr", tagged(100, 18_678.into()))),
+        ("a time as a number", entry_with("fr", tagged(1, 1_613_779_200.into()))),
+        ("unread bytes", with("x", bytes())),
+        ("an unread map with numbers for names", with("x", numbered())),
+        ("unread bytes in the entry", entry_with("x", bytes())),
+    ] {
+        assert_eq!(signed_by(1, &certificate), Ok(()), "{name}");
+        assert_eq!(signed_by(2, &certificate), Err(Reason::BadSignature), "{name}");
+    }
+    for (name, certificate, reason) in [
+        ("a birth date in bytes", with("dob", bytes()), Reason::Schema),
+        ("a version of a word", with("ver", "one".into()), Reason::Schema),
+        ("no name", with("nam", Value::Map(Vec::new())), Reason::Schema),
+        ("a name under a number", with("nam", numbered()), Reason::Schema),
+        ("an entry under a number", with("r", Value::Array(vec![numbered()])), Reason::Schema),
+        ("entries in bytes", with("r", bytes()), Reason::Schema),
+        ("an unknown country", entry_with("co", "XY".into()), Reason::CodeNotInList),
+        ("a country in small letters", entry_with("co", "at".into()), Reason::CodeNotInList),
+        ("a number for a day", entry_with("fr", 18_678.into()), Reason::Schema),
+        ("a day beyond all", entry_with("fr", tagged(100, i64::MAX.into())), Reason::Schema),
+        ("no day of the calendar", entry_with("fr", "2021-02-30".into()), Reason::Schema),
+        ("a text in bytes", entry_with("ci", bytes()), Reason::Schema),
+    ] {
+        assert_eq!(signed_by(1, &certificate), Err(reason), "{name}");
+    }
+}
+
+/// Decision 0003.
+#[test]
+fn times_and_tags_of_a_token_have_several_forms() {
+    let verifier = verifier(&[(KID, x509(&ec_key(&key(1)), None))]);
+    let verdict = |claims: &[(i64, Value)], tags: &[u64]| {
+        let health = (-260, map(&[(1, certificate())]));
+        let claims = map(&[claims, &[health]].concat());
+        let claims = tags.iter().fold(claims, |inner, tag| Value::Tag(*tag, Box::new(inner)));
+        verdict(&verifier, &token(&key(1), &[algorithm(-7), kid(KID)], &[], &encode(&claims)))
+    };
+    let tagged = |seconds: i64| Value::Tag(1, Box::new(seconds.into()));
+    let (issued, expires) = ((6, Value::from(ISSUED)), (4, Value::from(EXPIRES)));
+    for tags in [&[][..], &[61], &[55_799], &[61, 55_799]] {
+        assert_eq!(verdict(&[issued.clone(), expires.clone()], tags), Ok(()), "{tags:?}");
+    }
+    assert_eq!(verdict(&[issued.clone(), expires.clone()], &[18]), Err(Reason::BadEncoding));
+    assert_eq!(verdict(&[(6, tagged(ISSUED)), (4, tagged(EXPIRES))], &[]), Ok(()));
+    assert_eq!(verdict(&[(6, tagged(ISSUED + 1)), (4, tagged(EXPIRES))], &[]), Err(Reason::NotYetValid));
+    assert_eq!(verdict(&[(6, tagged(ISSUED)), (4, tagged(ISSUED - 1))], &[]), Err(Reason::Expired));
+    assert_eq!(verdict(&[expires], &[]), Ok(()), "no time of issue");
+    assert_eq!(verdict(&[(4, (ISSUED - 1).into())], &[]), Err(Reason::Expired), "nor does it matter then");
+    assert_eq!(verdict(&[issued], &[]), Err(Reason::BadEncoding), "no end");
 }
 
 #[test]

@@ -17,6 +17,13 @@ fn with(pointer: &str, value: Value) -> Value {
     certificate
 }
 
+/// `vaccination()` without a member.
+fn without(name: &str) -> Value {
+    let mut certificate = vaccination();
+    certificate.as_object_mut().expect("is an object").remove(name);
+    certificate
+}
+
 fn reason(certificate: Value) -> Option<Reason> {
     read(certificate).err().map(|finding| finding.code)
 }
@@ -39,7 +46,13 @@ fn lenience_by_number() {
         ("4 dates: day unknown", Some(with("/dob", json!("1958-11-XX")))),
         ("4 dates: zone by name", Some(with("/v/0/dt", json!("2021-05-18T08:10:00+02:00[Europe/Vienna]")))),
         ("4 dates: separators", Some(with("/dob", json!("11.11.1958")))),
+        ("4 dates: birth null", Some(with("/dob", Value::Null))),
+        ("4 dates: birth absent", Some(without("dob"))),
+        ("4 dates: birth day 00", Some(with("/dob", json!("1958-11-00")))),
+        ("4 dates: birth month 00", Some(with("/dob", json!("1958-00-00T00:00:00")))),
         ("5 names", Some(with("/nam/fnt", json!("d'Ö 1")))),
+        ("5 names: a forename", Some(with("/nam", json!({"fnt": null, "gnt": "JO"})))),
+        ("5 names: as written", Some(with("/nam", json!({"fn": "Doe"})))),
         ("6 long texts", Some(with("/v/0/is", json!("ű".repeat(512))))),
         ("lines in a text", Some(with("/v/0/is", json!("Ministry\r\n\tof Health")))),
         (
@@ -49,6 +62,10 @@ fn lenience_by_number() {
                 Value::Object(object)
             }),
         ),
+        ("8 no country", Some(with("/v/0/co", json!("")))),
+        ("8 country", Some(with("/v/0/co", json!("at")))),
+        ("9 version", Some(with("/ver", json!("1.0")))),
+        ("9 version", Some(with("/ver", json!("1.3.0-rc1")))),
     ];
     for (name, certificate) in cases {
         let payload = read(certificate.expect("an object")).expect(name);
@@ -75,12 +92,26 @@ fn what_stays_refused() {
         ("not a date", with("/v/0/dt", json!("yesterday"))),
         ("not a birth date", with("/dob", json!("unknown"))),
         ("a long date", with("/dob", json!("1".repeat(65)))),
-        ("a country in small letters", with("/v/0/co", json!("at"))),
+        ("a day that is none", with("/v/0/dt", json!("2021-02-30"))),
+        ("a month that is none", with("/v/0/dt", json!("2021-13-01"))),
+        ("a day that is none, with a time", with("/v/0/dt", json!("2021-02-30T08:10:00Z"))),
+        ("a day 00", with("/v/0/dt", json!("2021-02-00"))),
+        ("a birth day that is none", with("/dob", json!("1958-02-29"))),
+        ("a birth month that is none", with("/dob", json!("1958-13-00"))),
+        ("no country at all", with("/v/0/co", Value::Null)),
+        ("a birth date that is no text", with("/dob", json!(1958))),
+        ("what JSON cannot say for a birth date", with("/dob", json!({}))),
+        ("what JSON cannot say for a text", with("/v/0/is", json!({}))),
+        ("what JSON cannot say for a list", with("/v", json!({}))),
         ("a very long text", with("/v/0/is", json!("a".repeat(513)))),
         ("a control character", with("/v/0/is", json!("a\u{1b}[31mb"))),
-        ("version", with("/ver", json!("1.3"))),
-        ("version", with("/ver", json!("1.3.x"))),
+        ("version", with("/ver", json!("v1.3.0"))),
+        ("version", with("/ver", json!(""))),
+        ("no version", without("ver")),
         ("names that are not a map", with("/nam", json!("DOE"))),
+        ("no name", with("/nam", json!({}))),
+        ("names that are null", with("/nam", json!({"fnt": null, "gn": null}))),
+        ("a name that is no text", with("/nam", json!({"fnt": 1, "gn": "Jo"}))),
     ] {
         assert_eq!(reason(certificate), Some(Reason::Schema), "{name}");
     }
@@ -105,6 +136,9 @@ fn json_comes_back_plain() {
     lenient["v"][0]["co"] = json!(" AT ");
     lenient["v"][0]["unknown"] = json!({"a": 1});
     assert_eq!(read(lenient).expect("fits").to_json(), vaccination());
+    let unnamed = read(with("/nam", json!({"gn": "Jo"}))).expect("fits").to_json();
+    assert_eq!(unnamed["nam"], json!({"gn": "Jo"}));
+    assert_eq!(read(without("dob")).expect("fits").to_json()["dob"], "");
 }
 
 #[test]
