@@ -115,14 +115,6 @@ pub enum ListError {
         /// How many are allowed.
         limit: usize,
     },
-    /// An entry of the trust list that is not of its form.
-    #[error("trust list entry {index}: {rule}")]
-    TrustListEntry {
-        /// Its place, from 0.
-        index: usize,
-        /// The rule it breaks.
-        rule: &'static str,
-    },
     /// A value set is missing.
     #[error("value set {0} is missing; all eight are needed")]
     Missing(&'static str),

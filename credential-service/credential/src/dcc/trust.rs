@@ -1,14 +1,14 @@
 //! The trust list: whose keys may sign, found by key identifier.
 //!
 //! Read once; keys are parsed then, so that a check does no certificate work. A certificate that cannot
-//! be used stays on the list as such: its identifier is known, its signatures never hold, and
-//! [`TrustList::unusable`] names it. One bad certificate must not cost the list.
+//! be used stays on the list as such: its identifier is known, as far as it can be read, its signatures never
+//! hold, and [`TrustList::unusable`] names it. One bad entry must not cost the list.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
+use base64::engine::{DecodePaddingMode, Engine as _};
 use did_registry::{PublicKey, Signature, Timestamp};
 use serde::Deserialize;
 
@@ -34,10 +34,12 @@ pub struct TrustList {
     unusable: Vec<Unusable>,
 }
 
-/// A certificate on the list that cannot verify anything.
+/// An entry of the list that cannot verify anything.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unusable {
-    /// Its key identifier.
+    /// Its place in the list, from 0.
+    pub index: usize,
+    /// Its key identifier; empty if it has none that can be read.
     pub kid: Vec<u8>,
     /// Whose it is, if the list says.
     pub country: Option<String>,
@@ -75,12 +77,13 @@ struct Listed {
 }
 
 impl TrustList {
-    /// Reads `{"certificates": [{"kid", "country"?, "certificate"}, …]}`, both base64, the certificate
-    /// DER; other members are ignored. At most 16 MiB, 16,384 certificates, 16 under one identifier.
+    /// Reads `{"certificates": [{"kid", "country"?, "certificate"}, …]}`, both base64 of either alphabet with
+    /// or without padding, the certificate DER; other members are ignored. At most 16 MiB, 16,384 certificates,
+    /// 16 under one identifier.
     ///
     /// # Errors
-    /// [`ListError`] for another form or over a bound. A certificate that is not usable is no error:
-    /// see [`TrustList::unusable`].
+    /// [`ListError`] for another form or over a bound. An entry that is not usable is no error: see
+    /// [`TrustList::unusable`].
     pub fn from_json(json: &[u8]) -> Result<Self, ListError> {
         const WHAT: &str = "a trust list";
         ListError::check_size(WHAT, LIMIT, json.len())?;
@@ -90,17 +93,18 @@ impl TrustList {
         }
         let mut list = Self::default();
         for (index, entry) in file.certificates.into_iter().enumerate() {
-            let entry_rule = |rule: &'static str| ListError::TrustListEntry { index, rule };
-            let kid = STANDARD.decode(&entry.kid).map_err(|_| entry_rule("kid is base64"))?;
-            if !(1..=64).contains(&kid.len()) {
-                return Err(entry_rule("kid has 1 to 64 bytes"));
-            }
-            let der = STANDARD.decode(&entry.certificate).map_err(|_| entry_rule("certificate is base64"))?;
             let country = entry.country.filter(|country| country.len() <= 8);
+            let kid = base64(&entry.kid).filter(|kid| (1..=64).contains(&kid.len()));
+            let Some(kid) = kid else {
+                let rule = "a key identifier is base64 of 1 to 64 bytes";
+                list.unusable.push(Unusable { index, kid: Vec::new(), country, rule });
+                continue;
+            };
             let sharing = list.signers.entry(kid.clone()).or_default();
-            match Signer::from_der(&der, country.clone()) {
+            let der = base64(&entry.certificate).ok_or("a certificate is base64");
+            match der.and_then(|der| Signer::from_der(&der, country.clone())) {
                 Ok(signer) => sharing.push(signer),
-                Err(rule) => list.unusable.push(Unusable { kid, country, rule }),
+                Err(rule) => list.unusable.push(Unusable { index, kid, country, rule }),
             }
             if sharing.len() > SHARING {
                 return Err(ListError::TooMany {
@@ -128,7 +132,7 @@ impl TrustList {
         self.signers.is_empty()
     }
 
-    /// The certificates that cannot verify anything, for the operator.
+    /// The entries that cannot verify anything, for the operator.
     pub fn unusable(&self) -> &[Unusable] {
         &self.unusable
     }
@@ -143,6 +147,15 @@ impl TrustList {
             Finding::new(Reason::KeyUnknown, format!("key {} is not on the trust list", STANDARD.encode(kid)))
         })
     }
+}
+
+/// Base64 as lists have it: of either alphabet, with padding or without.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    const EITHER: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    EITHER.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
 impl Signer {
