@@ -96,6 +96,7 @@ async fn what_is_no_question_about_a_certificate_is_a_problem() {
         (json_kind, "{\"qr\": \"HC1:\", \"clock\": 1}", 400, "BAD_SHAPE"),
         ("text/plain", "{\"qr\": \"HC1:\"}", 415, "MEDIA_TYPE"),
         ("application/x-www-form-urlencoded", "qr=HC1", 415, "MEDIA_TYPE"),
+        ("", "{\"qr\": \"HC1:\"}", 415, "MEDIA_TYPE"),
     ] {
         problem(&send(kind, body.into()).await, status, code);
     }
@@ -109,6 +110,49 @@ async fn what_is_no_question_about_a_certificate_is_a_problem() {
         let answer = town.macau.post(None, VERIFY, &json!({"qr": qr})).await.unwrap();
         assert_eq!((answer.status, answer.json()["verdict"].as_str()), (200, Some("refuse")), "{qr:?}");
     }
+}
+
+/// The fixed call reads what its callers may send: times in several forms, and no type where it is JSON.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_fixed_call_reads_times_loosely_and_json_without_its_type() {
+    let (town, _place) = town().await;
+    let (qr, at) = case(&cases().iter().find(|(_, reason)| reason.is_none()).unwrap().0);
+    let utc = at.to_string();
+    let local = utc.strip_suffix('Z').unwrap();
+    let earlier = format!("{local}+2359");
+    for (at, verdict) in [
+        (json!(local), "accept"),
+        (json!(format!("{local}+0000")), "accept"),
+        (json!(format!("{local}-00")), "accept"),
+        (json!(at.plus(86_400).date()), "accept"),
+        (json!(null), "refuse"),
+        (json!(earlier), "refuse"),
+        (json!("2001-01-01"), "refuse"),
+    ] {
+        let answer = town.macau.post(None, VERIFY, &json!({"qr": qr, "at": at})).await.unwrap();
+        assert_eq!((answer.status, answer.json()["verdict"].as_str()), (200, Some(verdict)), "{at}");
+    }
+    for at in [json!(""), json!(at.seconds()), json!(format!("{local}+2")), json!([])] {
+        problem(
+            &town.macau.post(None, VERIFY, &json!({"qr": qr, "at": at})).await.unwrap(),
+            400,
+            "BAD_SHAPE",
+        );
+    }
+    // Elsewhere a time has one form.
+    let holder = SigningKey::generate(Suite::Ed25519, &mut ChaCha20Rng::seed_from_u64(6)).public_key();
+    let question = json!({"qr": qr, "policy": town.rules.foreign.id(), "holder": holder, "at": local});
+    problem(&town.macau.post(Some(Role::Verify), TRANSCODE, &question).await.unwrap(), 400, "BAD_SHAPE");
+
+    let untyped = |body: String| {
+        let url = format!("{}{VERIFY}", town.macau.url());
+        async move { reqwest::Client::new().post(url).body(body).send().await.unwrap() }
+    };
+    let answer = untyped(json!({"qr": qr, "at": utc}).to_string()).await;
+    assert_eq!(answer.status(), 200);
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(answer["verdict"], "accept");
+    assert_eq!(untyped("qr=HC1".into()).await.status(), 400);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

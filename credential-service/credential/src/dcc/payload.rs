@@ -55,20 +55,28 @@ impl DateText {
     /// The moment of an ISO 8601 date and time with an offset (`Z`, `+hh:mm`, `+hhmm` or `+hh`); `None`
     /// without an offset, because then it could be any of 27 hours.
     pub fn moment(&self) -> Option<Timestamp> {
-        let (day, time) = self.as_str().split_at_checked(10)?;
-        let time = time.strip_prefix(['T', 't', ' '])?;
-        let (clock, offset) = time.split_at(time.find(['Z', 'z', '+', '-'])?);
-        let digits = offset.get(1..)?;
-        let minutes = match (offset, digits.len()) {
-            ("Z" | "z", 0) => return format!("{day}T{clock}Z").parse().ok(),
-            (_, 2) => "00",
-            (_, 4) => digits.get(2..)?,
-            (_, 5) => digits.get(2..)?.strip_prefix(':')?,
-            _ => return None,
-        };
-        let (sign, hours) = (offset.get(..1)?, digits.get(..2)?);
-        format!("{day}T{clock}{sign}{hours}:{minutes}").parse().ok()
+        moment(self.as_str(), None)
     }
+}
+
+/// Reads a moment as [`DateText::moment`] does; `zone` is the offset where none is written.
+pub(crate) fn moment(text: &str, zone: Option<&str>) -> Option<Timestamp> {
+    let (day, time) = text.split_at_checked(10)?;
+    let time = time.strip_prefix(['T', 't', ' '])?;
+    let (clock, offset) = match time.find(['Z', 'z', '+', '-']) {
+        Some(place) => time.split_at(place),
+        None => (time, zone?),
+    };
+    let digits = offset.get(1..)?;
+    let minutes = match (offset, digits.len()) {
+        ("Z" | "z", 0) => return format!("{day}T{clock}Z").parse().ok(),
+        (_, 2) => "00",
+        (_, 4) => digits.get(2..)?,
+        (_, 5) => digits.get(2..)?.strip_prefix(':')?,
+        _ => return None,
+    };
+    let (sign, hours) = (offset.get(..1)?, digits.get(..2)?);
+    format!("{day}T{clock}{sign}{hours}:{minutes}").parse().ok()
 }
 
 /// The holder's name.

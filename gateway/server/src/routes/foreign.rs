@@ -1,11 +1,14 @@
 //! Foreign certificates. The shape of the verify call is fixed: others test against it.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use credential::exchange::Pass;
-use credential::{Finding, Overall};
+use credential::{Finding, Overall, foreign};
 use did_registry::{Digest, PublicKey, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{App, run};
 use crate::agency::ForeignVerdict;
@@ -18,7 +21,27 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub(super) struct VerifyRequest {
     qr: String,
+    #[serde(default, deserialize_with = "moment")]
     at: Option<Timestamp>,
+}
+
+/// This call alone reads times as loosely as [`foreign::moment`].
+fn moment<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(source)?;
+    text.map(|text| foreign::moment(&text).ok_or_else(|| D::Error::custom("at is a time"))).transpose()
+}
+
+/// The body of this call: JSON, also where no type is stated. A stated other type is 415 here too.
+pub(super) struct Question(VerifyRequest);
+
+impl<S: Send + Sync> FromRequest<S> for Question {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().entry(CONTENT_TYPE).or_insert(json);
+        Body::from_request(request, state).await.map(|Body(question)| Self(question))
+    }
 }
 
 #[derive(Serialize)]
@@ -51,7 +74,7 @@ impl From<ForeignVerdict> for Answer {
 
 pub(super) async fn verify(
     State(app): State<App>,
-    Body(request): Body<VerifyRequest>,
+    Question(request): Question,
 ) -> Result<Json<Answer>, Problem> {
     let verdict = run(move || app.agency.verify_foreign(&request.qr, request.at)).await?;
     Ok(Json(verdict.into()))
