@@ -93,6 +93,15 @@ impl Office {
         Ok(Config::load(&self.directory.join("gateway.toml"))?)
     }
 
+    /// Changes the text of its configuration, for its next start.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) -> anyhow::Result<()> {
+        let file = self.directory.join("gateway.toml");
+        Ok(std::fs::write(&file, change(std::fs::read_to_string(&file)?))?)
+    }
+
     /// Starts its gateway.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod anchors;
 mod challenges;
+mod follower;
 mod foreign;
 mod issue;
 mod ledger;
@@ -183,10 +184,11 @@ impl Agency {
         let did = config.did.clone();
         let fetcher = Fetcher::new(config.status_hosts())?;
         let own = Own { did: [did.clone()], vault: vault.clone() };
-        let trust = Trust::open(client.clone(), fetcher, own, &genesis, remembered(&vault)?).await?;
+        let trust = Trust::open(client, fetcher, own, &genesis, remembered(&vault)?).await?;
         let es256 = (own_key(&trust, &did, &keys.assertion_p256)?, keys.assertion_p256);
         let ed25519 = (own_key(&trust, &did, &keys.assertion_ed25519)?, keys.assertion_ed25519);
-        let writer = Arc::new(LedgerWriter::new(client, genesis.id(), did.clone(), keys.control));
+        let follower = trust.follower().clone();
+        let writer = Arc::new(LedgerWriter::new(follower, genesis.id(), did.clone(), keys.control));
         let status_key = SigningKey::from_bytes(es256.1.suite(), es256.1.to_secret().expose())
             .expect("a key that was loaded loads again");
         let statuses = Statuses::open(

@@ -67,6 +67,9 @@ pub enum ClientError {
     /// The node's proof does not hold: it lies, or shows another history.
     #[error(transparent)]
     Light(#[from] LightError),
+    /// The node says that something is committed, and what it proves is another state.
+    #[error("what a node says is committed is on the ledger by proof")]
+    Unproven,
 }
 
 impl ClientError {
@@ -79,6 +82,7 @@ impl ClientError {
             Self::Pending(_) => "LEDGER_PENDING",
             Self::Answer(_) => "LEDGER_ANSWER",
             Self::Light(error) => error.code(),
+            Self::Unproven => "LEDGER_UNPROVEN",
         }
     }
 }
@@ -93,6 +97,19 @@ impl From<RegistryError> for ClientError {
     fn from(error: RegistryError) -> Self {
         Self::Answer(error.to_string())
     }
+}
+
+/// What the ledger has for a key, and everything that shows it.
+#[derive(Clone, Debug)]
+pub struct CurrentRecord {
+    /// The record; provably none if there is none.
+    pub record: Option<Record>,
+    /// Its proof.
+    pub proof: RecordProof,
+    /// The head it is proved under, to be passed on.
+    pub head: SignedHead,
+    /// The same head, to be followed from.
+    pub trusted: TrustedHead,
 }
 
 /// Talks to one node. Clones share connections.
@@ -277,6 +294,25 @@ impl LedgerClient {
         self.get(&format!("/v1/records?key={}{at}", key_text(key))).await
     }
 
+    /// What the ledger has for `key` now, under its latest head, verified to continue the trusted one. One call.
+    ///
+    /// # Errors
+    /// [`ClientError::Light`] if head or proof do not hold, [`ClientError::Problem`] if the node has not come to
+    /// the trusted head, [`ClientError::Transport`].
+    pub async fn current_record(
+        &self,
+        trusted: &TrustedHead,
+        key: &StateKey,
+    ) -> Result<CurrentRecord, ClientError> {
+        let from = trusted.head().height;
+        let answer: Value = self.get(&format!("/v1/records?key={}&from={from}", key_text(key))).await?;
+        let (proof, head) = proof_and_head(&answer)?;
+        let consistency = ConsistencyProof::from_bytes(&bytes(&answer, "consistency", 64 * 1024)?)?;
+        let trusted = trusted.follow(&head, Some(&consistency))?;
+        let record = trusted.lookup(key, &proof)?.into_value();
+        Ok(CurrentRecord { record, proof, head, trusted })
+    }
+
     /// The keys that exist in a listed namespace, as the node says: `issuer`, `schema`, `policy`, `status`, ….
     /// It may leave some out; it cannot invent records for them.
     ///
@@ -326,10 +362,7 @@ impl LedgerClient {
     /// # Errors
     /// [`ClientError::Problem`], [`ClientError::Transport`], [`ClientError::Answer`].
     pub async fn record_and_head(&self, key: &StateKey) -> Result<(RecordProof, SignedHead), ClientError> {
-        let answer = self.record_view(key, None).await?;
-        let proof =
-            RecordProof::from_bytes(&bytes(&answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?;
-        Ok((proof, SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?))
+        proof_and_head(&self.record_view(key, None).await?)
     }
 
     // --- history ----------------------------------------------------------------------------------------
@@ -435,6 +468,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, ClientError> {
     serde_json::from_value(value).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+/// A record's proof in an answer, and the head it is proved under.
+fn proof_and_head(answer: &Value) -> Result<(RecordProof, SignedHead), ClientError> {
+    let proof = RecordProof::from_bytes(&bytes(answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?;
+    Ok((proof, SignedHead::from_bytes(&bytes(answer, "signed_head", ledger_chain::HEAD_BYTES)?)?))
 }
 
 /// The bytes in a member of an answer.

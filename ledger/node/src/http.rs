@@ -10,7 +10,7 @@
 //! GET  /v1/transactions/{id}       where it stands              ?proof=1
 //! GET  /v1/head                    the signed head              ?from=height: with proof that it continues that one
 //! GET  /v1/genesis                 what the ledger started from
-//! GET  /v1/records/{namespace}/…   a record with its proof      ?height= or ?time=;  /v1/records?key= takes canonical bytes
+//! GET  /v1/records/{namespace}/…   a record with its proof      ?height= or ?time=, ?from=;  /v1/records?key= takes canonical bytes
 //! GET  /v1/bundle               what verifiers decide on, octets  ?height= ?from= ?did=,…: whom it holds besides the recognised
 //! GET  /v1/keys/{namespace}        which records there are      ?after= &limit=
 //! GET  /v1/blocks, /v1/blocks/{h}  headers; a block             ?from= &limit=

@@ -12,13 +12,13 @@ use credential::anchor::{Batch, Opening};
 use did_registry::{Did, Digest};
 use ledger_chain::receipt::AnchorReceipt;
 use ledger_chain::tree::RecordProof;
-use ledger_chain::{AnchorOperation, Operation, ReceiptBatch, SignedHead, StateKey};
-use ledger_node::client::LedgerClient;
+use ledger_chain::{ReceiptBatch, SignedHead};
+use ledger_node::client::{ClientError, LedgerClient};
 use rand::rngs::OsRng;
 use tokio::sync::{Notify, watch};
 
 use super::AgencyError;
-use super::ledger::LedgerWriter;
+use super::ledger::{LedgerWriter, Statement};
 use super::rows::{CommitmentKind, PENDING, PendingRow};
 use crate::config::Anchoring;
 use crate::vault::{self, Column, RowId, Vault, VaultError};
@@ -66,7 +66,7 @@ impl Anchors {
 
     /// The node that batches go to.
     pub(crate) fn client(&self) -> &LedgerClient {
-        self.writer.client()
+        self.writer.follower().client()
     }
 
     /// Writes a digest to the vault with the change it belongs to. Call [`Anchors::announce`] once it is written.
@@ -183,34 +183,19 @@ impl Anchors {
         })
     }
 
-    /// Sends a root; that the ledger has it already is as good.
+    /// Sends a root, and keeps the proof that it arrived for the receipts.
     async fn send(&self, kind: CommitmentKind, root: Digest, size: u64) -> Result<(), AgencyError> {
-        let count = u32::try_from(size).expect("fits because a batch is bounded");
-        let operation = match kind.receipt() {
-            None => Operation::Anchor(AnchorOperation::Batch { root, count }),
-            Some(kind) => Operation::Receipt(ReceiptBatch { kind, root, count }),
-        };
-        match self.writer.commit(operation).await {
-            Ok(_) => {}
-            Err(error) if error.code() == "EXISTS" => {}
-            Err(error) => return Err(error.into()),
-        }
-        let proof = self.writer.client().record_and_head(&self.key(kind, root)).await?;
+        let current = self.writer.say(&statement(kind, root, size)).await?;
+        self.keep(root, current.proof, current.head);
+        Ok(())
+    }
+
+    fn keep(&self, root: Digest, proof: RecordProof, head: SignedHead) {
         let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
         if proofs.len() >= 1024 {
             proofs.pop_first();
         }
-        proofs.insert(root, proof);
-        Ok(())
-    }
-
-    fn key(&self, kind: CommitmentKind, root: Digest) -> StateKey {
-        match kind {
-            CommitmentKind::Credential => StateKey::Anchor(self.actor.clone(), root),
-            CommitmentKind::Consent | CommitmentKind::Transcoding => {
-                StateKey::Receipt(self.actor.clone(), root)
-            }
-        }
+        proofs.insert(root, (proof, head));
     }
 
     fn mark(&self, rows: Vec<(RowId, PendingRow)>) -> Result<(), AgencyError> {
@@ -253,8 +238,25 @@ impl Anchors {
         let known = self.proofs.lock().unwrap_or_else(PoisonError::into_inner).get(&opening.root).cloned();
         let (record, head) = match known {
             Some(known) => known,
-            None => self.writer.client().record_and_head(&self.key(kind, opening.root)).await?,
+            None => {
+                let key = statement(kind, opening.root, opening.size).key(&self.actor);
+                let current = self.writer.follower().current(&key).await?;
+                if current.record.is_none() {
+                    return Err(ClientError::Unproven.into());
+                }
+                self.keep(opening.root, current.proof.clone(), current.head.clone());
+                (current.proof, current.head)
+            }
         };
         Ok(AnchorReceipt { issuer: self.actor.clone(), opening, record, head })
+    }
+}
+
+/// What is said of a batch on the ledger.
+fn statement(kind: CommitmentKind, root: Digest, size: u64) -> Statement {
+    let count = u32::try_from(size).expect("fits because a batch is bounded");
+    match kind.receipt() {
+        None => Statement::Anchor { root, count },
+        Some(kind) => Statement::Receipt(ReceiptBatch { kind, root, count }),
     }
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use credential::status::{self, Status, StatusClaims, StatusList, StatusListText, StatusReference};
 use did_registry::{Did, SigningKey};
-use ledger_chain::{Operation, StatusHead};
+use ledger_chain::StatusHead;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::AgencyError;
-use super::ledger::LedgerWriter;
+use super::ledger::{LedgerWriter, Statement};
 use super::rows::{COUNTERS, TEXTS};
 use crate::clock::Clock;
 use crate::vault::{self, Column, RowId, Vault, VaultError};
@@ -201,7 +201,7 @@ impl Statuses {
             })
         })?;
         published.taken = epoch;
-        self.writer.commit(Operation::Status(head)).await?;
+        self.writer.say(&Statement::Status(head)).await?;
         tokio::task::block_in_place(|| {
             self.vault.write(|change| {
                 change.put(TEXTS, &setting(&self.vault, "token"), &token)?;

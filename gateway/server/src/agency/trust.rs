@@ -16,6 +16,7 @@ use ledger_chain::{Genesis, Record, StateKey, StatusHead};
 use ledger_node::client::{ClientError, LedgerClient};
 use tokio::sync::Mutex;
 
+use super::follower::Follower;
 use super::statuses::token_at;
 use crate::fetch::Fetcher;
 use crate::vault::{Vault, VaultError};
@@ -32,7 +33,7 @@ pub(crate) struct View {
 
 /// The current view, and how to get the next.
 pub(crate) struct Trust {
-    client: LedgerClient,
+    follower: Arc<Follower>,
     fetcher: Fetcher,
     own: Own,
     view: RwLock<Arc<View>>,
@@ -86,7 +87,13 @@ impl Trust {
             }
         };
         let view = complete(bundle, &trusted, &own, &fetcher, &mut tokens).await?;
-        Ok(Self { client, fetcher, own, view: RwLock::new(Arc::new(view)), tokens: Mutex::new(tokens) })
+        let follower = Arc::new(Follower::new(client, view.head.clone()));
+        Ok(Self { follower, fetcher, own, view: RwLock::new(Arc::new(view)), tokens: Mutex::new(tokens) })
+    }
+
+    /// The newest head, and what the ledger has under it.
+    pub(crate) fn follower(&self) -> &Arc<Follower> {
+        &self.follower
     }
 
     /// The current view.
@@ -100,8 +107,9 @@ impl Trust {
     /// [`TrustError`]; the view stays as it was.
     pub(crate) async fn refresh(&self) -> Result<Moment, TrustError> {
         let mut tokens = self.tokens.lock().await;
-        let trusted = self.view().head.clone();
-        let bundle = self.client.bundle(None, Some(trusted.head().height), &self.own.did).await?;
+        let trusted = self.follower.follow().await?;
+        let height = Some(trusted.head().height);
+        let bundle = self.follower.client().bundle(height, None, &self.own.did).await?;
         let view = complete(bundle, &trusted, &self.own, &self.fetcher, &mut tokens).await?;
         let as_of = view.facts.as_of;
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
@@ -117,6 +125,7 @@ impl Trust {
     pub(crate) async fn import(&self, bundle: TrustBundle) -> Result<Moment, TrustError> {
         let _refreshing = self.tokens.lock().await; // one change of view at a time
         let (head, facts) = bundle.verify(&self.view().head)?;
+        self.follower.catch_up(&head).await.map_err(BundleError::from)?;
         let as_of = facts.as_of;
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View { head, facts, bundle });
         Ok(as_of)

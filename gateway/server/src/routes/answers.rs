@@ -28,6 +28,12 @@ impl From<AgencyError> for Problem {
             AgencyError::Finding(finding) => Self::refused(finding.code.code(), detail),
             AgencyError::Ledger(ClientError::Refused { .. }) => Self::conflict("LEDGER_REFUSED", detail),
             AgencyError::Trust(TrustError::Bundle(error)) => Self::conflict(error.code(), detail),
+            AgencyError::Ledger(lie) | AgencyError::Trust(TrustError::Ledger(lie))
+                if matches!(lie, ClientError::Light(_) | ClientError::Unproven) =>
+            {
+                tracing::error!(%lie, "the ledger's node says what does not hold");
+                Self::new(StatusCode::BAD_GATEWAY, "LEDGER_UNPROVEN", detail)
+            }
             AgencyError::Ledger(_) | AgencyError::Trust(_) => {
                 tracing::warn!(%error, "the ledger or a status list did not answer");
                 Self::new(StatusCode::BAD_GATEWAY, "LEDGER", "the ledger or a status list cannot be had now")

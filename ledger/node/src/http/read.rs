@@ -33,6 +33,8 @@ pub(super) struct AsOf {
     key: Option<String>,
     height: Option<u64>,
     time: Option<Timestamp>,
+    /// Whose head the answer's is to be shown to continue.
+    from: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -54,13 +56,17 @@ pub(super) async fn head(State(api): State<Api>, query: Params<HeadQuery>) -> Re
     let Query(query) = query?;
     let signed = api.ledger.latest()?;
     let mut view = json!({"head": signed.head, "signed_head": base64url(&signed.to_bytes())});
-    if let Some(from) = query.from {
-        let proof = api.ledger.consistency(from, signed.head.height)?;
-        if let Some(view) = view.as_object_mut() {
-            view.insert("consistency".into(), base64url(&proof.to_bytes()).into());
-        }
-    }
+    continues(&api, &mut view, query.from, signed.head.height)?;
     Ok(Json(view).into_response())
+}
+
+/// Adds the proof that the head at `height` continues the one at `from`, if that is asked for.
+fn continues(api: &Api, view: &mut Value, from: Option<u64>, height: u64) -> Result<(), Problem> {
+    if let (Some(from), Some(view)) = (from, view.as_object_mut()) {
+        let proof = api.ledger.consistency(from, height)?;
+        view.insert("consistency".into(), base64url(&proof.to_bytes()).into());
+    }
+    Ok(())
 }
 
 pub(super) async fn genesis(State(api): State<Api>) -> Reply {
@@ -105,7 +111,7 @@ fn by_path(query: Params<AsOf>) -> Result<AsOf, Problem> {
 fn answer(api: &Api, key: StateKey, query: &AsOf) -> Reply {
     let height = height(&api.ledger, query.height, query.time)?;
     let proven = api.ledger.record(&key, height)?;
-    let view = json!({
+    let mut view = json!({
         "key": key,
         "height": height,
         "time": proven.head.head.time,
@@ -113,6 +119,7 @@ fn answer(api: &Api, key: StateKey, query: &AsOf) -> Reply {
         "proof": base64url(&proven.proof.to_bytes()),
         "signed_head": base64url(&proven.head.to_bytes()),
     });
+    continues(api, &mut view, query.from, height)?;
     Ok(Json(view).into_response())
 }
 

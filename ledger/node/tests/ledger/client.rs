@@ -41,6 +41,34 @@ async fn it_submits_follows_and_reads_with_proofs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_comes_with_the_head_that_continues_the_trusted_one() {
+    let served = Served::new().await;
+    let client = LedgerClient::new(&served.node.url()).unwrap();
+    let genesis = client.genesis().await.unwrap();
+    let early = client.trust(&genesis).await.unwrap();
+    let key = StateKey::Actor(served.agencies[0].did.clone());
+    assert_eq!(client.current_record(&early, &key).await.unwrap().record, None);
+    let (height, _) = client.commit(&served.anchor(0, 0)).await.unwrap();
+    let current = client.current_record(&early, &key).await.unwrap();
+    assert_eq!((current.record, current.trusted.head().height), (Some(Record::Actor(1)), height));
+    assert_eq!(current.trusted.lookup(&key, &current.proof).unwrap().into_value(), Some(Record::Actor(1)));
+    assert_eq!(&current.head.head, current.trusted.head());
+    // The same head again is fine; one that the node has not come to is not.
+    client.current_record(&current.trusted, &key).await.unwrap();
+    let ahead = Served::new().await;
+    let far = LedgerClient::new(&ahead.node.url()).unwrap();
+    let behind = far.current_record(&current.trusted, &key).await.unwrap_err();
+    assert_eq!(behind.code(), "NO_SUCH_HEIGHT");
+    // Nor is another history of the same length.
+    far.commit(&ahead.anchor(1, 0)).await.unwrap();
+    far.commit(&ahead.anchor(1, 1)).await.unwrap();
+    let fork = far.current_record(&current.trusted, &key).await.unwrap_err();
+    assert_eq!(fork.code(), "INCONSISTENT_HISTORY");
+    served.node.shutdown().await;
+    ahead.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_tells_refusal_lies_and_silence_apart() {
     let served = Served::new().await;
     let client = LedgerClient::new(&served.node.url()).unwrap();
