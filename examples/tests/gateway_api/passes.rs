@@ -133,6 +133,23 @@ async fn a_rule_of_somebody_else_is_not_asked_for_here() {
     accepted(&town.apply(&request).await.unwrap());
 }
 
+/// Whoever hears of a challenge cannot use it up for the one who asked for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_its_holders_answer_uses_a_challenge_up() {
+    let (town, _place) = town().await;
+    town.enrol(&["P1", "P2"]).await.unwrap();
+    let (mine, theirs) = (town.credential("P1").await.unwrap(), town.credential("P2").await.unwrap());
+    let (_, request) = town.application(&mine).await.unwrap();
+    let nonce = &request.consent.consent.nonce;
+    refused(&town.verify("~", nonce).await.unwrap(), &["integrity BAD_ENCODING"]);
+    // Somebody else's answer to another challenge.
+    let (_, mut other) = town.application(&theirs).await.unwrap();
+    other.consent.consent.nonce.clone_from(nonce);
+    refused(&town.apply(&other).await.unwrap(), &["freshness WRONG_AUDIENCE"]);
+    accepted(&town.apply(&request).await.unwrap());
+    refused(&town.apply(&request).await.unwrap(), &["freshness REPLAYED"]);
+}
+
 /// What a regulator gets: the decision as the pass names it, and what it was made on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_evidence_behind_a_pass_is_what_was_decided_on() {

@@ -212,7 +212,7 @@ impl Agency {
             trust,
             statuses,
             anchors,
-            challenges: Challenges::default(),
+            challenges: Challenges::new(),
             foreign: foreign_lists(config)?,
             imports: Imports::new(vault.clone(), clock, config.limits.import()),
             operators: config.operators()?,

@@ -40,7 +40,7 @@ impl Agency {
         let view = self.trust.view();
         let policy = view.facts.policies.get(policy).filter(|policy| policy.verifier == self.did);
         let policy = policy.ok_or(AgencyError::Missing("policy of this agency"))?.clone();
-        let nonce = self.challenges.open(policy.id(), self.clock.now());
+        let nonce = self.challenges.open(&policy.id(), self.clock.now());
         Ok(ChallengeResponse { audience: self.did.clone(), nonce, policy })
     }
 
@@ -52,12 +52,15 @@ impl Agency {
         let now = self.clock.now();
         let view = self.trust.view();
         let nonce = &request.consent.consent.nonce;
-        let policy_id = match self.challenges.close(nonce, now) {
+        let policy_id = match self.challenges.check(nonce, &self.policies(), now) {
             Ok(policy) => policy,
             Err(finding) => return Ok(self.refuse_early(finding)),
         };
         let policy = view.facts.policies.get(&policy_id).ok_or(AgencyError::Missing("policy"))?;
         let (decision, anchored) = self.decide(request, policy, &view, now);
+        if let Err(finding) = self.close(nonce, &decision, now) {
+            return Ok(self.refuse_early(finding));
+        }
         let overall = decision.verdict.overall();
         let pass = match (overall, decision.source.as_ref(), anchored) {
             (Overall::Accept, Some(source), Some(anchored)) => {
@@ -134,6 +137,14 @@ impl Agency {
         check_pass_key(&request.holder.key)
     }
 
+    /// Uses the challenge up, if it was answered by whoever holds what was shown: nobody else's text does.
+    fn close(&self, nonce: &str, decision: &Decision, now: Timestamp) -> Result<(), Finding> {
+        match decision.verdict.holder {
+            Part::Good => self.challenges.close(nonce, now),
+            _ => Ok(()),
+        }
+    }
+
     fn challenged<'a>(&'a self, nonce: &'a str, now: Timestamp) -> Challenge<'a> {
         Challenge { audience: &self.audience, nonce, max_age: challenges::SECONDS, now, limits: self.limits }
     }
@@ -194,15 +205,16 @@ impl Agency {
     pub fn verify(&self, text: &str, nonce: &str) -> Result<Decision, AgencyError> {
         let now = self.clock.now();
         let view = self.trust.view();
-        let decision = match self.challenges.close(nonce, now) {
+        let decision = match self.challenges.check(nonce, &self.policies(), now) {
             Err(finding) => early(finding),
             Ok(policy) => {
                 let challenge = self.challenged(nonce, now);
-                if text.starts_with("CWP:") {
+                let decision = if text.starts_with("CWP:") {
                     verify_pass(text, &policy, &view.facts, &challenge)
                 } else {
                     verify_presentation(text, &policy, &view.facts, &challenge, None)
-                }
+                };
+                self.close(nonce, &decision, now).map_or_else(early, |()| decision)
             }
         };
         self.count(&decision);
