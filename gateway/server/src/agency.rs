@@ -11,6 +11,7 @@ mod issue;
 mod ledger;
 mod passes;
 mod rows;
+mod source;
 mod statuses;
 mod trust;
 
@@ -49,6 +50,7 @@ use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
 use rows::{ISSUED, TEXTS, TRANSCODINGS};
+use source::Sources;
 use statuses::Statuses;
 use trust::{Own, Trust};
 
@@ -66,6 +68,7 @@ pub struct Agency {
     trust: Trust,
     statuses: Statuses,
     anchors: Anchors,
+    sources: Sources,
     challenges: Challenges,
     foreign: Option<Foreign>,
     imports: Arc<Imports>,
@@ -212,6 +215,7 @@ impl Agency {
             trust,
             statuses,
             anchors,
+            sources: Sources::default(),
             challenges: Challenges::new(),
             foreign: foreign_lists(config)?,
             imports: Imports::new(vault.clone(), clock, config.limits.import()),

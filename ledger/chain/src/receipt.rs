@@ -1,4 +1,7 @@
 //! Receipts that verify with no node: an opening, the batch's record with its proof, and the head.
+//!
+//! A receipt shows what stood under its own head. What stands now, and in which of two histories, is shown by
+//! the record under a head of one's own: [`AnchorReceipt::verify_standing`].
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use credential::anchor::{LeafKind, Opening};
@@ -51,10 +54,20 @@ impl AnchorReceipt {
         encode(self)
     }
 
-    /// Verifies every link, from a credential's digest to a head certified by the trusted validators.
+    /// The record of the batch, to be looked up.
+    pub fn key(&self, leaf: LeafKind) -> StateKey {
+        match leaf {
+            LeafKind::Credential => StateKey::Anchor(self.issuer.clone(), self.opening.root),
+            LeafKind::Receipt => StateKey::Receipt(self.issuer.clone(), self.opening.root),
+        }
+    }
+
+    /// Verifies every link, from a credential's digest to a head certified by the trusted validators: all that can
+    /// be checked with no node at hand.
     ///
-    /// A head older than the trusted one is fine: what was anchored stays anchored. Whether the batch was
-    /// withdrawn later is for whoever holds newer facts.
+    /// A head of any age will do, so this does not show that the batch was not withdrawn since. Nor does it show
+    /// that the head is of the history that is trusted: dishonest validators certify two. Whoever can ask a node
+    /// goes on with [`AnchorReceipt::verify_standing`].
     ///
     /// # Errors
     /// `NOT_ANCHORED`.
@@ -81,33 +94,63 @@ impl AnchorReceipt {
         kind: Option<ReceiptKind>,
         digest: &Digest,
     ) -> Result<Anchored, Finding> {
-        let refuse = |detail: String| Finding::new(Reason::NotAnchored, detail);
         if self.head.head.ledger != trusted.head().ledger {
-            return Err(refuse("the receipt is of another ledger".into()));
+            return Err(refuse("the receipt is of another ledger"));
         }
         verify_certificate(&self.head, trusted.validators()).map_err(|error| refuse(error.to_string()))?;
-        let (issuer, root) = (self.issuer.clone(), self.opening.root);
-        let (leaf, key) = match kind {
-            None => (LeafKind::Credential, StateKey::Anchor(issuer, root)),
-            Some(_) => (LeafKind::Receipt, StateKey::Receipt(issuer, root)),
-        };
-        if self.record.key != key {
-            return Err(refuse("the record is of another batch".into()));
+        if self.record.key != self.key(leaf(kind)) {
+            return Err(refuse("the record is of another batch"));
         }
         let record = self.record.verify(&self.head.head.state).map_err(|error| refuse(error.to_string()))?;
-        let (count, at) = match record {
-            Some(Record::Anchor(record)) if record.withdrawn.is_none() => (record.count, record.anchored),
-            Some(Record::Receipt(record)) if Some(record.kind) == kind => (record.count, record.anchored),
-            Some(Record::Receipt(_)) => {
-                return Err(refuse("the batch is of another kind of receipts".into()));
-            }
-            Some(Record::Anchor(_)) => return Err(refuse("the batch was withdrawn".into())),
-            _ => return Err(refuse("the batch is not on the ledger".into())),
+        self.open(record, self.head.head.height, kind, digest)
+    }
+
+    /// Verifies a credential's opening against the batch's record as the trusted history has it, proved by `record`,
+    /// and that the batch stood at `height`. The receipt's own record and head count for nothing here.
+    ///
+    /// # Errors
+    /// `NOT_ANCHORED`.
+    pub fn verify_standing(
+        &self,
+        trusted: &TrustedHead,
+        record: &RecordProof,
+        height: u64,
+        digest: &Digest,
+    ) -> Result<Anchored, Finding> {
+        let key = self.key(LeafKind::Credential);
+        let record = trusted.lookup(&key, record).map_err(|error| refuse(error.to_string()))?;
+        self.open(record.into_value(), height, None, digest)
+    }
+
+    /// The batch is there, is of this kind, was not withdrawn up to `height`, and holds the commitment.
+    fn open(
+        &self,
+        record: Option<Record>,
+        height: u64,
+        kind: Option<ReceiptKind>,
+        digest: &Digest,
+    ) -> Result<Anchored, Finding> {
+        let (count, at, withdrawn) = match record {
+            Some(Record::Anchor(record)) => (record.count, record.anchored, record.withdrawn),
+            Some(Record::Receipt(record)) if Some(record.kind) == kind => (record.count, record.anchored, None),
+            Some(Record::Receipt(_)) => return Err(refuse("the batch is of another kind of receipts")),
+            _ => return Err(refuse("the batch is not on the ledger")),
         };
-        if u64::from(count) != self.opening.size {
-            return Err(refuse("the batch has another size".into()));
+        if withdrawn.is_some_and(|withdrawn| withdrawn.height <= height) {
+            return Err(refuse("the batch was withdrawn"));
         }
-        let commitment = self.opening.verify(leaf, digest)?;
+        if u64::from(count) != self.opening.size {
+            return Err(refuse("the batch has another size"));
+        }
+        let commitment = self.opening.verify(leaf(kind), digest)?;
         Ok(Anchored { issuer: self.issuer.clone(), commitment, at })
     }
+}
+
+fn leaf(kind: Option<ReceiptKind>) -> LeafKind {
+    if kind.is_some() { LeafKind::Receipt } else { LeafKind::Credential }
+}
+
+fn refuse(detail: impl Into<String>) -> Finding {
+    Finding::new(Reason::NotAnchored, detail)
 }

@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use ledger_chain::StateKey;
 use ledger_chain::light::{LightError, TrustedHead};
+use ledger_chain::tree::RecordProof;
 use ledger_node::client::{ClientError, CurrentRecord, LedgerClient};
 use tokio::sync::Mutex;
 
@@ -17,6 +18,15 @@ pub(crate) struct Follower {
     newest: RwLock<TrustedHead>,
     /// Held while following, so that heads come one after the other.
     following: Mutex<()>,
+}
+
+/// What the ledger has for a key: a record, or provably none.
+#[derive(Clone)]
+pub(crate) struct Found {
+    /// A verified head.
+    pub head: TrustedHead,
+    /// The proof under it.
+    pub proof: RecordProof,
 }
 
 impl Follower {
@@ -71,6 +81,22 @@ impl Follower {
             self.advance(head.clone());
         }
         Ok(())
+    }
+
+    /// What the ledger has for `key`, by proof under a head of at least `height`, or the newest if that is lower.
+    /// Only a height that was not followed to before makes others wait.
+    ///
+    /// # Errors
+    /// As [`Follower::follow`].
+    pub(crate) async fn find(&self, key: &StateKey, height: u64) -> Result<Found, ClientError> {
+        let head = self.newest();
+        if head.head().height < height {
+            let CurrentRecord { proof, trusted, .. } = self.current(key).await?;
+            return Ok(Found { head: trusted, proof });
+        }
+        let proof = self.client.record_proof(key, Some(head.head().height)).await?;
+        head.lookup(key, &proof)?;
+        Ok(Found { head, proof })
     }
 
     fn advance(&self, head: TrustedHead) {

@@ -1,18 +1,14 @@
 //! Transcoding: another jurisdiction's evidence in, this agency's pass out, and a trail to recompute it by.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use credential::anchor::credential_digest;
 use credential::consent::Consent;
 use credential::exchange::{ChallengeResponse, Pass, PassRequest, PassResponse};
 use credential::presentation::{
     Challenge, Decision, document_digest, type_name, verify_pass, verify_presentation,
 };
-use credential::sd_jwt::SdJwtText;
 use credential::transcoding::{Transcoding, TrustEpoch, pass_schema};
 use credential::{Finding, Overall, Part, Policy, Reason};
 use did_registry::{Digest, PublicKey, Suite, Timestamp};
-use ledger_chain::receipt::{AnchorReceipt, Anchored};
+use ledger_chain::receipt::Anchored;
 use serde_json::Value;
 
 use super::anchors::Anchors;
@@ -44,11 +40,16 @@ impl Agency {
         Ok(ChallengeResponse { audience: self.did.clone(), nonce, policy })
     }
 
-    /// Decides on an application, and gives a pass to those who satisfy the policy.
+    /// Decides on an application, and gives a pass to those who satisfy the policy. `anchored` is
+    /// what [`Agency::source_anchor`] gathered.
     ///
     /// # Errors
     /// Only faults of this agency; what is wrong with the application is in the verdict.
-    pub fn apply(&self, request: &PassRequest) -> Result<PassResponse, AgencyError> {
+    pub fn apply(
+        &self,
+        request: &PassRequest,
+        anchored: Result<Anchored, Part>,
+    ) -> Result<PassResponse, AgencyError> {
         let now = self.clock.now();
         let view = self.trust.view();
         let nonce = &request.consent.consent.nonce;
@@ -57,7 +58,7 @@ impl Agency {
             Err(finding) => return Ok(self.refuse_early(finding)),
         };
         let policy = view.facts.policies.get(&policy_id).ok_or(AgencyError::Missing("policy"))?;
-        let (decision, anchored) = self.decide(request, policy, &view, now);
+        let (decision, anchored) = self.decide(request, policy, anchored, &view, now);
         if let Err(finding) = self.close(nonce, &decision, now) {
             return Ok(self.refuse_early(finding));
         }
@@ -93,11 +94,11 @@ impl Agency {
         &self,
         request: &PassRequest,
         policy: &Policy,
+        anchored: Result<Anchored, Part>,
         view: &View,
         now: Timestamp,
     ) -> (Decision, Option<Anchored>) {
         let nonce = &request.consent.consent.nonce;
-        let anchored = anchored(request, view);
         let at = anchored.as_ref().ok().map(|anchored| anchored.at.time);
         let mut decision = verify_presentation(
             &request.presentation,
@@ -119,8 +120,11 @@ impl Agency {
                     Part::Bad(Finding::new(Reason::NotAnchored, "anchored by somebody else than its issuer"));
                 (decision, None)
             }
-            Err(finding) => {
-                verdict.issuer = Part::Bad(finding);
+            Err(part) => {
+                // What is open excuses nothing that is bad.
+                if matches!((&verdict.issuer, &part), (Part::Good, _) | (_, Part::Bad(_))) {
+                    verdict.issuer = part;
+                }
                 (decision, None)
             }
         }
@@ -260,13 +264,4 @@ pub(super) fn check_pass_key(key: &PublicKey) -> Result<(), Finding> {
 fn early(finding: Finding) -> Decision {
     let verdict = credential::Verdict { freshness: Part::Bad(finding), ..Default::default() };
     Decision { verdict, ages: None, source: None, claims: None }
-}
-
-/// Verifies the anchor receipt of what is presented.
-fn anchored(request: &PassRequest, view: &View) -> Result<Anchored, Finding> {
-    let refuse = |detail: &str| Finding::new(Reason::NotAnchored, detail);
-    let bytes = URL_SAFE_NO_PAD.decode(&request.anchor).map_err(|_| refuse("a receipt is base64url"))?;
-    let receipt = AnchorReceipt::from_bytes(&bytes).map_err(|error| refuse(&error.to_string()))?;
-    let text = SdJwtText::parse(&request.presentation).map_err(Finding::from)?;
-    receipt.verify_credential(&view.head, &credential_digest(text.signed_part().as_bytes()))
 }

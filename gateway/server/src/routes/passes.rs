@@ -33,7 +33,8 @@ pub(super) async fn apply(
     State(app): State<App>,
     Body(request): Body<PassRequest>,
 ) -> Result<Json<PassResponse>, Problem> {
-    Ok(Json(run(move || app.agency.apply(&request)).await?))
+    let anchored = app.agency.source_anchor(&request).await;
+    Ok(Json(run(move || app.agency.apply(&request, anchored)).await?))
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ use credential::{Finding, Reason};
 use did_registry::Digest;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::{AnchorReceipt, Anchored};
+use ledger_chain::tree::RecordProof;
 use ledger_chain::{AnchorOperation, Operation, ReceiptKind, StateKey};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
@@ -139,6 +140,44 @@ fn a_withdrawn_batch_is_refused_from_its_withdrawal_on() {
     let after = (world.chain.prove(&key, height), world.chain.head(height).clone());
     refused(anchors.changed(|receipt| (receipt.record, receipt.head) = after), "withdrawn");
     anchors.changed(|_| ()).expect("an older receipt holds for what was then; newer facts say more");
+    // Whoever looks the batch up sees it, and can still say what stood before.
+    let (receipt, trusted) = (&anchors.credentials[0], anchors.newest());
+    let now = anchors.world.chain.prove(&key, height);
+    let verify =
+        |at| receipt.verify_standing(&trusted, &now, at, &credential_digest(&[0]));
+    refused(verify(height), "withdrawn");
+    let anchored = verify(height - 1).unwrap();
+    assert_eq!(anchored.at.height, receipt.head.head.height);
+}
+
+/// Validators who sign two histories certify both heads; only one of them has the record that is looked up.
+#[test]
+fn a_receipt_is_held_against_the_record_of_the_trusted_history() {
+    let mut anchors = anchors(Chain::new(1));
+    let digest = credential_digest(&[0]);
+    let stands = |receipt: &AnchorReceipt, trusted: &TrustedHead, record: &RecordProof| {
+        let height = trusted.head().height;
+        receipt.verify_standing(trusted, record, height, &digest)
+    };
+    // The same genesis and validators, and another history: what is anchored there is nowhere here.
+    let mut fork = World::on(Chain::new(1));
+    fork.agency.send(&mut fork.chain, Operation::Anchor(AnchorOperation::Batch { root: digest, count: 1 }));
+    let forged = fork.agency.anchor(&mut fork.chain, LeafKind::Credential, &digests(5)).remove(0);
+    let (trusted, chain) = (anchors.newest(), &anchors.world.chain);
+    forged.verify_credential(&trusted, &digest).expect("certified, and that is all it shows");
+    let height = chain.height();
+    let key = forged.key(LeafKind::Credential);
+    refused(stands(&forged, &trusted, &chain.prove(&key, height)), "not on the ledger");
+    refused(stands(&forged, &trusted, &forged.record), "another state root");
+    // A true receipt stands by the record of its own batch, under whatever head.
+    let receipt = anchors.credentials[0].clone();
+    let own = chain.prove(&receipt.key(LeafKind::Credential), height);
+    assert_eq!(stands(&receipt, &trusted, &own).unwrap().at.height, receipt.head.head.height);
+    refused(stands(&receipt, &trusted, &chain.prove(&key, height)), "record that was asked for");
+    let world = &mut anchors.world;
+    world.agency.anchor(&mut world.chain, LeafKind::Credential, &digests(2));
+    let later = anchors.newest();
+    refused(stands(&receipt, &later, &own), "another state root");
 }
 
 #[test]
