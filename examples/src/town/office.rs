@@ -64,7 +64,8 @@ impl Office {
         };
         let agency = setup::agency(directory, &plan, &mut OsRng)?;
         let config = std::fs::read_to_string(&agency.config)?;
-        std::fs::write(&agency.config, format!("{config}\n[anchor]\nmax_delay_ms = 1\n"))?;
+        let config = format!("transcode_as_of_any_time = true\n{config}\n[anchor]\nmax_delay_ms = 1\n");
+        std::fs::write(&agency.config, config)?;
         let (mut operators, mut tokens) = (String::new(), Vec::new());
         for role in ROLES {
             let (token, digest) = new_token();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use credential::presentation::present_pass;
 use did_registry::{PublicKey, SigningKey, Suite, Timestamp};
 use gateway::operator::Role;
+use ledger_chain::{AnchorOperation, Operation};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use reqwest::Method;
@@ -200,4 +201,53 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
         causeway_examples::health_code::search::Needles::new([good.as_bytes(), &good.as_bytes()[..40]])
             .unwrap();
     assert_eq!(needles.search_files(&town.macau.directory.join("vault")).unwrap().hits, 0);
+}
+
+/// A pass says when it was decided, and that is when it is decided: now, on a rule and on facts of today.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_becomes_no_pass_on_a_stale_or_ended_rule_or_as_of_another_day() {
+    let (mut town, _place) = town().await;
+    let bearer = SigningKey::generate(Suite::Ed25519, &mut ChaCha20Rng::seed_from_u64(4)).public_key();
+    let (good, at) = case(&cases().iter().find(|(_, reason)| reason.is_none()).unwrap().0);
+    let asked = json!({"qr": good, "policy": town.rules.foreign.id(), "holder": bearer, "at": at});
+    let ask = async |town: &Town, body: &Value| {
+        let answer = town.macau.post(Some(Role::Verify), TRANSCODE, body).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let body = answer.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&body["verdict"]), text(&body["reasons"][0]["code"]), body.get("pass").is_some())
+    };
+    let outcome = |verdict: &str, code: &str, pass| (verdict.to_owned(), code.to_owned(), pass);
+    let fresh = async |town: &Town| {
+        let root = did_registry::Digest::sha256(&town.clock.now().seconds().to_be_bytes());
+        town.members[0].say(Operation::Anchor(AnchorOperation::Batch { root, count: 1 })).await.unwrap();
+        town.follow().await.unwrap();
+    };
+    assert_eq!(ask(&town, &asked).await, outcome("accept", "", true));
+    // Three days without the ledger.
+    town.clock.advance(3 * 86_400);
+    assert_eq!(ask(&town, &asked).await, outcome("undecided", "LIST_STALE", false));
+    fresh(&town).await;
+    assert_eq!(ask(&town, &asked).await, outcome("accept", "", true));
+    // What is bad stays bad on stale facts.
+    town.clock.advance(3 * 86_400);
+    let other = json!({"qr": good, "policy": town.rules.entry.id(), "holder": bearer, "at": at});
+    assert_eq!(ask(&town, &other).await, outcome("refuse", "WRONG_KIND", false));
+    // The rule ends a year after it was made.
+    town.clock.advance(365 * 86_400);
+    fresh(&town).await;
+    assert_eq!(ask(&town, &asked).await, outcome("undecided", "RULE_OPEN", false));
+    // The time that was asked for is in the audit log.
+    let log = town.macau.get(Some(Role::Audit), "/v1/audit/log?limit=1000").await.unwrap();
+    assert!(String::from_utf8_lossy(&log.bytes).contains(&at.seconds().to_string()), "{log:?}");
+
+    // An agency that is not configured for it decides as of now, when this certificate has long ended.
+    town.macau.stop().await.unwrap();
+    town.macau.configure(|text| text.replace("transcode_as_of_any_time = true", "")).unwrap();
+    town.macau.start().await.unwrap();
+    problem(&town.macau.post(Some(Role::Verify), TRANSCODE, &asked).await.unwrap(), 422, "AS_OF");
+    let now = json!({"qr": good, "policy": town.rules.foreign.id(), "holder": bearer});
+    assert_eq!(ask(&town, &now).await, outcome("refuse", "EXPIRED", false));
+    let verified = town.macau.post(None, VERIFY, &json!({"qr": good, "at": at})).await.unwrap();
+    assert_eq!(verified.json()["verdict"], "accept", "who only asks may ask about any time");
 }

@@ -158,6 +158,9 @@ pub enum AgencyError {
     /// No lists for foreign certificates.
     #[error("this agency is not configured for foreign certificates")]
     NoForeign,
+    /// Another time than now.
+    #[error("a pass is decided on as of now; this agency is not configured for another time")]
+    AsOf,
     /// A file the configuration names.
     #[error("{what}: {error}")]
     File {
@@ -488,5 +491,6 @@ fn foreign_lists(config: &Config) -> Result<Option<Foreign>, AgencyError> {
         verifier: dcc::Verifier::new(trust, sets),
         trust_list: Digest::sha256(&bytes),
         as_of: did_registry::Timestamp::default().plus(seconds),
+        any_time: config.transcode_as_of_any_time,
     }))
 }

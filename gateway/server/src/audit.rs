@@ -48,7 +48,7 @@ pub enum Subject {
     Did(Did),
     /// A kind of credential.
     Type(CredentialType),
-    /// A status index, an epoch, a count.
+    /// A status index, an epoch, a count, a time in seconds since 1970.
     Number(u64),
 }
 

@@ -65,6 +65,11 @@ pub struct Config {
     pub trust_list_file: Option<PathBuf>,
     /// Directory of value sets for foreign certificates. Without it they are not verified at all.
     pub value_sets_directory: Option<PathBuf>,
+    /// Lets an operator have a foreign certificate transcoded as of a time in the request, for tests and
+    /// demonstrations with certificates of the past. It gives passes for what ended long ago, so a gateway whose
+    /// `public_url` is not of this machine does not start with it. Default false.
+    #[serde(default)]
+    pub transcode_as_of_any_time: bool,
     /// Hosts (`host` or `host:port`) that status lists of other agencies are fetched from, beside this
     /// gateway's own. From others nothing is fetched, and their credentials stay undecided.
     #[serde(default)]
@@ -289,6 +294,10 @@ impl Config {
         require("name", shown, "1 to 100 characters without control characters")?;
         check_url("public_url", &self.public_url, true)?;
         check_url("ledger_url", &self.ledger_url, false)?;
+        // Plain http was accepted for this machine only.
+        let here = self.public_url.starts_with("http:");
+        let any_time = self.transcode_as_of_any_time;
+        require("transcode_as_of_any_time", !any_time || here, "false unless public_url is of this machine")?;
         let secrets = [
             ("kek_file", &self.kek_file),
             ("control_key_file", &self.control_key_file),

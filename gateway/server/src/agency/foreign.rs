@@ -2,8 +2,9 @@
 
 use credential::anchor::{LeafKind, salt};
 use credential::exchange::Pass;
+use credential::facts::Facts;
 use credential::transcoding::{Transcoding, TrustEpoch};
-use credential::{Finding, Overall, Part, Reason, dcc, foreign};
+use credential::{Finding, Overall, Part, Policy, Reason, dcc, foreign};
 use did_registry::{Digest, PublicKey, Timestamp};
 use rand::rngs::OsRng;
 
@@ -17,6 +18,8 @@ pub(crate) struct Foreign {
     pub trust_list: Digest,
     /// When the lists were written, by their files' own times.
     pub as_of: Timestamp,
+    /// Whether a certificate is transcoded as of any time that is asked for.
+    pub any_time: bool,
 }
 
 /// The answer to a foreign certificate.
@@ -41,14 +44,16 @@ impl Agency {
         let foreign = self.foreign.as_ref().ok_or(AgencyError::NoForeign)?;
         let now = self.clock.now();
         let outcome = foreign.verifier.verify(qr, at.unwrap_or(now));
-        let reasons: Vec<Finding> = outcome.err().map(|refusal| refusal.finding).into_iter().collect();
-        Ok(self.foreign_verdict(foreign, now, reasons, None))
+        let verdict = Part::from(outcome.map(drop).map_err(|refusal| refusal.finding));
+        Ok(self.foreign_verdict(foreign, now, verdict, None))
     }
 
-    /// Verifies a certificate, applies `policy` to it, and gives a pass bound to `holder` if both accept.
+    /// Verifies a certificate, applies `policy` to it, and gives a pass bound to `holder` if both accept: as of now,
+    /// or as of `at` where that is configured. Rule and facts are always those of now.
     ///
     /// # Errors
-    /// As [`Agency::verify_foreign`], and [`AgencyError::Missing`] unless the policy is this agency's.
+    /// As [`Agency::verify_foreign`], [`AgencyError::AsOf`], and [`AgencyError::Missing`] unless the policy is this
+    /// agency's.
     pub fn transcode_foreign(
         &self,
         qr: &str,
@@ -57,23 +62,28 @@ impl Agency {
         at: Option<Timestamp>,
     ) -> Result<ForeignVerdict, AgencyError> {
         let foreign = self.foreign.as_ref().ok_or(AgencyError::NoForeign)?;
+        if at.is_some() && !foreign.any_time {
+            return Err(AgencyError::AsOf);
+        }
         check_pass_key(holder)?;
         let view = self.trust.view();
         let policy = view.facts.policies.get(policy).filter(|policy| policy.verifier == self.did);
         let policy = policy.ok_or(AgencyError::Missing("policy of this agency"))?;
         let now = self.clock.now();
-        let day = at.unwrap_or(now);
-        let certificate = match foreign.verifier.verify(qr, day) {
+        let certificate = match foreign.verifier.verify(qr, at.unwrap_or(now)) {
             Ok(certificate) => certificate,
-            Err(refusal) => return Ok(self.foreign_verdict(foreign, now, vec![refusal.finding], None)),
+            Err(refusal) => return Ok(self.foreign_verdict(foreign, now, Part::Bad(refusal.finding), None)),
         };
         let rule = match foreign::claims(&certificate) {
-            Ok(claims) if policy.schema == foreign::schema().id() => policy.evaluate(&claims, day.date()),
+            Ok(claims) if policy.schema == foreign::schema().id() => {
+                policy.evaluate(&claims, at.unwrap_or(now).date())
+            }
             Ok(_) => Part::Bad(Finding::new(Reason::WrongKind, "the policy is about something else")),
             Err(error) => Part::Bad(Finding::new(Reason::Schema, error.to_string())),
         };
-        if let Part::Bad(finding) | Part::Open(finding) = rule {
-            return Ok(self.foreign_verdict(foreign, now, vec![finding], None));
+        let rule = self.in_force(rule, policy, &view.facts, now);
+        if rule != Part::Good {
+            return Ok(self.foreign_verdict(foreign, now, rule, None));
         }
         let transcoding = Transcoding {
             source: LeafKind::Credential.commit(&salt(&mut OsRng), certificate.source_digest()),
@@ -85,21 +95,34 @@ impl Agency {
         };
         let pass = self.give_for_certificate(policy, holder, transcoding)?;
         self.metrics.transcoded(Overall::Accept);
-        Ok(self.foreign_verdict(foreign, now, Vec::new(), Some(pass)))
+        Ok(self.foreign_verdict(foreign, now, Part::Good, Some(pass)))
+    }
+
+    /// What the rule said, if it applies today and the facts that say so are fresh enough. What is bad stays bad.
+    fn in_force(&self, rule: Part, policy: &Policy, facts: &Facts, now: Timestamp) -> Part {
+        let today = match facts.ages(now, self.limits) {
+            Err(stale) => Err(stale),
+            Ok(_) if policy.applies_at(now) => Ok(()),
+            Ok(_) => Err(Finding::new(Reason::RuleOpen, "the policy does not apply today")),
+        };
+        match (rule, today) {
+            (Part::Good, Err(finding)) => Part::Open(finding),
+            (rule, _) => rule,
+        }
     }
 
     fn foreign_verdict(
         &self,
         foreign: &Foreign,
         now: Timestamp,
-        reasons: Vec<Finding>,
+        verdict: Part,
         pass: Option<Pass>,
     ) -> ForeignVerdict {
-        let open = |finding: &Finding| finding.code == Reason::RuleOpen;
-        let overall = match reasons.as_slice() {
-            [] => Overall::Accept,
-            all if all.iter().all(open) => Overall::Undecided,
-            _ => Overall::Refuse,
+        let (overall, reasons) = match verdict {
+            Part::Good => (Overall::Accept, Vec::new()),
+            Part::Bad(finding) => (Overall::Refuse, vec![finding]),
+            Part::Open(finding) => (Overall::Undecided, vec![finding]),
+            Part::NotChecked => (Overall::Undecided, Vec::new()),
         };
         reasons.iter().for_each(|finding| self.metrics.refused(finding.code));
         self.metrics.verified(overall);

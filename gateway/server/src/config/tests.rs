@@ -57,6 +57,7 @@ fn an_error_names_its_field() {
         (with("public_url = \"https://user:secret@gd.example\""), "public_url"),
         (with("public_url = \"gd.example\""), "public_url"),
         (with("ledger_url = \"unix:/run/ledger\""), "ledger_url"),
+        (with("transcode_as_of_any_time = true"), "transcode_as_of_any_time"),
         (with("next_key_file = \"secrets/control\""), "next_key_file"),
         (with("kek_file = \"data/vault/kek\""), "kek_file"),
         (format!("{WHOLE}[ages]\namber_hours = 0"), "ages.amber_hours"),
@@ -75,7 +76,10 @@ fn an_error_names_its_field() {
         assert!(matches!(&error, ConfigError::Field { field, .. } if *field == expected), "{error}");
         assert!(error.to_string().starts_with(expected));
     }
-    assert!(parse(&with("public_url = \"http://127.0.0.1:8080\"")).is_ok(), "this machine needs no TLS");
+    let here = with("public_url = \"http://127.0.0.1:8080\"");
+    assert!(parse(&here).is_ok(), "this machine needs no TLS");
+    assert!(!parse(&here).unwrap().transcode_as_of_any_time);
+    assert!(parse(&format!("transcode_as_of_any_time = true\n{here}")).unwrap().transcode_as_of_any_time);
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl From<AgencyError> for Problem {
             AgencyError::BatchSize(_) => Self::refused("BATCH_SIZE", detail),
             AgencyError::ListFull => Self::conflict("LIST_FULL", detail),
             AgencyError::NoPass => Self::conflict("NO_PASS", detail),
+            AgencyError::AsOf => Self::refused("AS_OF", detail),
             AgencyError::NoForeign => Self::conflict("NOT_CONFIGURED", detail),
         }
     }

@@ -86,6 +86,7 @@ pub(super) struct TranscodeRequest {
     qr: String,
     policy: Digest,
     holder: PublicKey,
+    /// Taken where the configuration allows it, and then in the audit log.
     at: Option<Timestamp>,
 }
 
@@ -98,7 +99,8 @@ pub(super) async fn transcode(
         let TranscodeRequest { qr, policy, holder, at } = request;
         let verdict = app.agency.transcode_foreign(&qr, &policy, &holder, at)?;
         let outcome = verdict.reasons.first().map_or("done", |finding| finding.code.code());
-        let subjects = verdict.pass.iter().map(|pass| Subject::Digest(pass.id)).collect();
+        let mut subjects: Vec<_> = verdict.pass.iter().map(|pass| Subject::Digest(pass.id)).collect();
+        subjects.extend(at.map(|at| Subject::Number(at.seconds())));
         app.agency.note(operator.name(), "foreign.transcode", subjects, outcome)?;
         Ok(verdict)
     });
