@@ -5,6 +5,8 @@
 mod addresses;
 #[path = "gateway_api/credentials.rs"]
 mod credentials;
+#[path = "gateway_api/egress.rs"]
+mod egress;
 #[path = "gateway_api/foreign.rs"]
 mod foreign;
 #[path = "gateway_api/ledger.rs"]

@@ -92,7 +92,8 @@ pub fn nothing_left(parties: &[Egress], needles: &[Needles; 2]) -> Promise {
             }
         }
     }
-    let messages: usize = parties.iter().map(|party| party.sent.len()).sum();
+    let bodies = |party: &Egress| party.sent.iter().filter(|sent| !sent.is_head()).count();
+    let messages: usize = parties.iter().map(bodies).sum();
     let bytes: usize = parties.iter().flat_map(|party| &party.sent).map(|sent| sent.body.len()).sum();
     Promise {
         text: "No record left its agency: personal values in what ledger and agencies sent".into(),

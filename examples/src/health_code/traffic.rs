@@ -30,7 +30,8 @@ fn kind(kind: &str) -> &str {
         "GET /v1/blocks/{height}" => "blocks",
         "GET /v1/head" => "signed heads",
         "POST /v1/transactions" => "answers to transactions",
-        "to the ledger" => "transactions to the ledger",
+        "to the ledger" => "transactions and questions to the ledger",
+        "to another agency" => "questions to another agency",
         other => other,
     }
 }
@@ -38,12 +39,12 @@ fn kind(kind: &str) -> &str {
 /// What one party sent, by kind: messages and bytes.
 pub type Traffic = BTreeMap<String, (u64, u64)>;
 
-/// Counts what a party sent.
+/// Counts what a party sent; a message's head counts with its body.
 pub fn of(party: &Egress) -> Traffic {
     let mut kinds = Traffic::new();
     for sent in &party.sent {
-        let (messages, bytes) = kinds.entry(sent.kind.clone()).or_default();
-        *messages += 1;
+        let (messages, bytes) = kinds.entry(sent.message().to_owned()).or_default();
+        *messages += u64::from(!sent.is_head());
         *bytes += sent.body.len() as u64;
     }
     kinds

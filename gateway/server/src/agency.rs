@@ -186,9 +186,9 @@ impl Agency {
         let file = |what, error: &dyn std::fmt::Display| AgencyError::File { what, error: error.to_string() };
         let genesis = std::fs::read(&config.genesis_file).map_err(|error| file("genesis_file", &error))?;
         let genesis = Genesis::from_bytes(&genesis).map_err(|error| file("genesis_file", &error))?;
-        let client = LedgerClient::new(&config.ledger_url)?.recording(egress);
+        let client = LedgerClient::new(&config.ledger_url)?.recording(egress.clone());
         let did = config.did.clone();
-        let fetcher = Fetcher::new(config.status_hosts())?;
+        let fetcher = Fetcher::new(config.status_hosts(), egress)?;
         let own = Own { did: [did.clone()], vault: vault.clone() };
         let trust = Trust::open(client, fetcher, own, &genesis, remembered(&vault)?).await?;
         let es256 = (own_key(&trust, &did, &keys.assertion_p256)?, keys.assertion_p256);

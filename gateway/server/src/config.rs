@@ -77,8 +77,9 @@ pub struct Config {
     /// Seconds between looks at the ledger, 1 to 3,600. Higher: revocations work later. Default 2.
     #[serde(default = "two")]
     pub refresh_seconds: u64,
-    /// Where to record every byte that leaves, for an audit. Absent: nothing is recorded. It holds what
-    /// was sent, so it needs the protection of the vault; it grows without end.
+    /// Where to record every response and every request, for an audit. Absent: nothing is recorded. It holds
+    /// what was sent, credentials in clear among it: only its owner may read it, and it needs the protection of
+    /// the vault; it grows without end.
     pub egress_log: Option<PathBuf>,
     /// How old keys, rules and status may be.
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledger_node::egress::EgressLog;
 use reqwest::redirect::Policy;
 
 /// Bytes of the largest status list token.
@@ -12,6 +13,7 @@ const TOKEN: usize = credential::status::TOKEN_BYTES;
 pub(crate) struct Fetcher {
     client: reqwest::Client,
     hosts: Vec<String>,
+    egress: Option<EgressLog>,
 }
 
 /// Why a fetch failed.
@@ -24,6 +26,9 @@ pub enum FetchError {
     /// The other side cannot be reached, or answers otherwise.
     #[error("{0}")]
     Http(#[from] reqwest::Error),
+    /// It could not be written down first.
+    #[error("what is sent is written down first: {0}")]
+    Unrecorded(#[from] std::io::Error),
     /// Over the limit.
     #[error("a status list token has at most {TOKEN} bytes")]
     TooLarge,
@@ -33,17 +38,17 @@ pub enum FetchError {
 }
 
 impl Fetcher {
-    /// A fetcher that talks to `hosts` (each `host` or `host:port`) and nobody else.
+    /// A fetcher that talks to `hosts` (each `host` or `host:port`) and nobody else, and writes down what it sends.
     ///
     /// # Errors
     /// [`FetchError::Http`] if the system's client cannot be set up.
-    pub(crate) fn new(hosts: Vec<String>) -> Result<Self, FetchError> {
+    pub(crate) fn new(hosts: Vec<String>, egress: Option<EgressLog>) -> Result<Self, FetchError> {
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
             .connect_timeout(Duration::from_secs(3))
             .timeout(Duration::from_secs(10))
             .build()?;
-        Ok(Self { client, hosts })
+        Ok(Self { client, hosts, egress })
     }
 
     /// A status list token.
@@ -58,7 +63,11 @@ impl Fetcher {
         if !matches!(url.scheme(), "http" | "https") || !self.hosts.contains(&named) {
             return Err(refuse());
         }
-        let mut response = self.client.get(url).send().await?.error_for_status()?;
+        let request = self.client.get(url).build()?;
+        if let Some(egress) = &self.egress {
+            egress.append_request("to another agency", &request)?;
+        }
+        let mut response = self.client.execute(request).await?.error_for_status()?;
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if bytes.len() + chunk.len() > TOKEN {

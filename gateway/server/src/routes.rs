@@ -91,15 +91,19 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .route("/openapi.json", get(crate::openapi::document))
         .layer(DefaultBodyLimit::max(limits.body_bytes));
     let metrics = app.agency.metrics().clone();
-    let mut router =
-        calls.merge(imports).merge(bundles).route_layer(from_fn_with_state(metrics, metrics::track));
-    if let Some(log) = egress {
-        router = router.route_layer(from_fn_with_state(log, ledger_node::egress::record));
-    }
-    let router = router
+    let router = calls
+        .merge(imports)
+        .merge(bundles)
+        .route_layer(from_fn_with_state(metrics, metrics::track))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD", "this address takes another method")
         });
-    answers::in_time(router, PATIENCE).with_state(app)
+    let router = answers::in_time(router, PATIENCE);
+    // Outermost, so that nothing is answered beside it.
+    let router = match egress {
+        Some(log) => router.layer(from_fn_with_state(log, ledger_node::egress::record)),
+        None => router,
+    };
+    router.with_state(app)
 }

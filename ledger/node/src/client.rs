@@ -24,6 +24,7 @@ use ledger_chain::light::{LightError, Proven, TrustedHead};
 use ledger_chain::tree::RecordProof;
 use ledger_chain::{BLOCK_BYTES, Block, Genesis, Record, SignedHead, SignedTransaction, StateKey};
 use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -353,7 +354,8 @@ impl LedgerClient {
         if !also.is_empty() {
             query.push(("did", also.iter().map(Did::to_string).collect::<Vec<_>>().join(",")));
         }
-        let answer = self.http.get(format!("{}/v1/bundle", self.base)).query(&query).send().await?;
+        let request = self.http.get(format!("{}/v1/bundle", self.base)).query(&query);
+        let answer = self.send(request).await?;
         Ok(TrustBundle::from_bytes(&body(answer, BUNDLE_BYTES).await?)?)
     }
 
@@ -373,7 +375,7 @@ impl LedgerClient {
     /// [`ClientError::Problem`] if there is none, [`ClientError::Transport`].
     pub async fn block(&self, height: u64) -> Result<Block, ClientError> {
         let request = self.http.get(format!("{}/v1/blocks/{height}", self.base));
-        let answer = request.header("accept", "application/octet-stream").send().await?;
+        let answer = self.send(request.header("accept", "application/octet-stream")).await?;
         Ok(Block::from_bytes(&body(answer, BLOCK_BYTES).await?)?)
     }
 
@@ -405,23 +407,28 @@ impl LedgerClient {
         if let Some(cursor) = cursor {
             request = request.query(&[("cursor", cursor)]);
         }
-        Ok(LedgerEvents::new(successful(request.send().await?).await?))
+        Ok(LedgerEvents::new(successful(self.send(request).await?).await?))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let answer = self.http.get(format!("{}{path}", self.base)).send().await?;
+        let answer = self.send(self.http.get(format!("{}{path}", self.base))).await?;
         parse(&body(answer, ANSWER).await?)
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, bytes: Vec<u8>) -> Result<T, ClientError> {
-        if let Some(egress) = &self.egress {
-            egress
-                .append("to the ledger", &bytes)
-                .map_err(|error| ClientError::Transport(error.to_string()))?;
-        }
         let request = self.http.post(format!("{}{path}", self.base));
-        let answer = request.header("content-type", "application/octet-stream").body(bytes).send().await?;
-        parse(&body(answer, ANSWER).await?)
+        let request = request.header("content-type", "application/octet-stream").body(bytes);
+        parse(&body(self.send(request).await?, ANSWER).await?)
+    }
+
+    /// Makes a request, written down first where that is wanted.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let request = request.build()?;
+        if let Some(egress) = &self.egress {
+            let written = egress.append_request("to the ledger", &request);
+            written.map_err(|error| ClientError::Transport(error.to_string()))?;
+        }
+        Ok(self.http.execute(request).await?)
     }
 }
 
@@ -434,7 +441,7 @@ fn committed(id: Digest, status: Status) -> Result<(u64, u32), ClientError> {
 }
 
 /// The answer, unless it is a problem.
-async fn successful(answer: reqwest::Response) -> Result<reqwest::Response, ClientError> {
+async fn successful(answer: Response) -> Result<Response, ClientError> {
     let status = answer.status();
     if status.is_success() {
         return Ok(answer);
@@ -447,11 +454,11 @@ async fn successful(answer: reqwest::Response) -> Result<reqwest::Response, Clie
     ))
 }
 
-async fn body(answer: reqwest::Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+async fn body(answer: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     bounded(successful(answer).await?, limit).await
 }
 
-async fn bounded(mut answer: reqwest::Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+async fn bounded(mut answer: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
     while let Some(piece) = answer.chunk().await? {
         if bytes.len() + piece.len() > limit {

@@ -1,23 +1,31 @@
-//! The egress log: every byte of every response body, written down before it is sent.
+//! The egress log: every response and every request of a process, written down before it is sent.
 //!
 //! Invariant P2 says that raw records never leave the issuing agency's process. Who wants to check that reads
 //! this log: it holds what the process sent, as it was sent, whole and in order of sending. If a record cannot
-//! be written the response breaks off: what is not recorded is not sent. Headers are not recorded; they carry
-//! sizes and types.
+//! be written the response breaks off, and the request is not made: what is not recorded is not sent. What the
+//! HTTP library adds by itself is not in it: dates, lengths, and its answers to bytes that are no request.
 //!
-//! One record: kind's length (2 bytes, little-endian), kind, body's length (4 bytes), body. A long response
-//! takes several records of one kind.
+//! One record: kind's length (2 bytes, little-endian), kind, body's length (4 bytes), body. A response is one
+//! record of its status and headers, whose kind ends in ` (head)`, and one for each piece of its body; a request
+//! is one record.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufReader, Read, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tokio_stream::StreamExt as _;
+
+/// What the kind of a response's status and headers ends in.
+const HEAD: &str = " (head)";
+/// For the owner's eyes.
+const PRIVATE: u32 = 0o600;
 
 /// Where what leaves is written down. Clones share the file.
 #[derive(Clone, Debug)]
@@ -36,13 +44,40 @@ pub struct Sent {
     pub body: Vec<u8>,
 }
 
+impl Sent {
+    /// Whether this is a response's status and headers.
+    pub fn is_head(&self) -> bool {
+        self.kind.ends_with(HEAD)
+    }
+
+    /// What it is a part of.
+    pub fn message(&self) -> &str {
+        self.kind.strip_suffix(HEAD).unwrap_or(&self.kind)
+    }
+}
+
 impl EgressLog {
-    /// Appends to a file; makes it if missing.
+    /// Appends to a file that only its owner may read, because credentials on their way are in it; makes it if
+    /// missing.
     ///
     /// # Errors
     /// The system's.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(Arc::new(Mutex::new(File::options().create(true).append(true).open(path)?))))
+        let file = File::options().create(true).append(true).mode(PRIVATE).open(path)?;
+        file.set_permissions(Permissions::from_mode(PRIVATE))?; // also if it was there
+        Ok(Self(Arc::new(Mutex::new(file))))
+    }
+
+    /// Writes down a request that is about to be made: method, address, headers, body.
+    ///
+    /// # Errors
+    /// The system's; then it may not be made.
+    pub fn append_request(&self, kind: &str, request: &reqwest::Request) -> io::Result<()> {
+        let mut record = format!("{} {}\n", request.method(), request.url()).into_bytes();
+        record.extend(lines(request.headers()));
+        record.push(b'\n');
+        record.extend_from_slice(request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default());
+        self.append(kind, &record)
     }
 
     /// Writes one record: for bytes that leave by other ways than a response.
@@ -98,7 +133,15 @@ fn whole(outcome: io::Result<()>) -> io::Result<Option<()>> {
     }
 }
 
-/// Middleware: records each piece of a response's body before it is sent.
+/// A line for each header.
+fn lines(headers: &HeaderMap) -> Vec<u8> {
+    let line = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat()
+    };
+    headers.iter().flat_map(line).collect()
+}
+
+/// Middleware, the outermost: records status, headers and each piece of a response's body before it is sent.
 ///
 /// ```ignore
 /// router.layer(axum::middleware::from_fn_with_state(log, egress::record))
@@ -108,6 +151,11 @@ pub async fn record(State(log): State<EgressLog>, request: Request, next: Next) 
     let route = format!("{} {route}", request.method());
     let (parts, body) = next.run(request).await.into_parts();
     let kind = parts.extensions.get::<Kind>().map_or(route, |kind| kind.0.to_owned());
+    let head = [format!("{}\n", parts.status).into_bytes(), lines(&parts.headers)].concat();
+    if let Err(error) = log.append(&format!("{kind}{HEAD}"), &head) {
+        tracing::error!(%error, "an answer cannot be written down, so it is not given");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let pieces = body.into_data_stream().map(move |piece| -> Result<Bytes, axum::Error> {
         let piece = piece?;
         log.append(&kind, &piece).map_err(axum::Error::new)?;
@@ -127,6 +175,7 @@ mod tests {
         let log = EgressLog::open(&path).unwrap();
         log.append("GET /v1/head", b"one").unwrap();
         EgressLog::open(&path).unwrap().append("bundle", &[7; 70_000]).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
         let records = read(&path).unwrap();
         assert_eq!(records.first(), Some(&Sent { kind: "GET /v1/head".into(), body: b"one".to_vec() }));
         assert_eq!(records.get(1).map(|record| record.body.len()), Some(70_000));
@@ -135,5 +184,27 @@ mod tests {
             std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
             assert_eq!(read(&path).unwrap(), records[..1]);
         }
+    }
+
+    #[test]
+    fn a_log_that_others_could_read_is_closed_to_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("egress.log");
+        std::fs::write(&path, b"").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        EgressLog::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+    }
+
+    #[test]
+    fn a_request_is_written_down_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("egress.log");
+        let log = EgressLog::open(&path).unwrap();
+        let request =
+            reqwest::Client::new().post("http://ledger.example/v1/x?wait=1").header("a", "b").body("c");
+        log.append_request("to the ledger", &request.build().unwrap()).unwrap();
+        let body = b"POST http://ledger.example/v1/x?wait=1\na: b\n\nc".to_vec();
+        assert_eq!(read(&path).unwrap(), [Sent { kind: "to the ledger".into(), body }]);
     }
 }

@@ -91,8 +91,10 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::extract::Path;
     use axum::http::header::CONTENT_TYPE;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use did_registry::Digest;
+    use ledger_node::egress::{self, EgressLog};
     use tower::ServiceExt as _;
 
     use super::*;
@@ -102,12 +104,13 @@ mod tests {
         panic!("a bug")
     }
 
-    async fn answer(address: &str) -> (StatusCode, String, String) {
+    async fn answer(address: &str, log: &EgressLog) -> (StatusCode, String, String) {
         let router = Router::new()
             .route("/never", get(std::future::pending::<()>))
             .route("/bug", get(|| async { bug() }))
             .route("/digest/{digest}", get(|_: Path<Digest>| async {}));
         let router = in_time(router, Duration::from_millis(20));
+        let router = router.layer(from_fn_with_state(log.clone(), egress::record));
         let response = router.oneshot(Request::get(address).body(Body::empty()).unwrap()).await.unwrap();
         let (status, kind) = (response.status(), response.headers().get(CONTENT_TYPE).cloned());
         let body = to_bytes(response.into_body(), 4096).await.unwrap();
@@ -116,19 +119,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_takes_too_long_or_breaks_is_a_problem() {
+    async fn what_takes_too_long_or_breaks_is_a_problem_and_written_down() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("egress.log");
+        let log = EgressLog::open(&path).unwrap();
         for (address, status, code) in [
             ("/never", 408, "TIMEOUT"),
             ("/bug", 500, "INTERNAL"),
             ("/digest/xyz", 400, "BAD_REQUEST"),
             ("/nowhere", 404, "NOT_FOUND"),
         ] {
-            let (got, kind, body) = answer(address).await;
+            let (got, kind, body) = answer(address, &log).await;
             assert_eq!((got.as_u16(), kind.as_str()), (status, PROBLEM_JSON), "{address}");
             assert!(body.contains(&format!("\"code\":\"{code}\"")), "{address}: {body}");
             assert!(!body.contains("xyz"), "what came in is not repeated: {body}");
+            let last = egress::read(&path).unwrap().pop().unwrap();
+            assert_eq!(last.body, body.as_bytes(), "{address}");
         }
-        let (status, kind, _) = answer(&format!("/digest/{}", Digest::sha256(b""))).await;
+        let (status, kind, _) = answer(&format!("/digest/{}", Digest::sha256(b"")), &log).await;
         assert_eq!((status, kind.as_str()), (StatusCode::OK, ""));
     }
 }

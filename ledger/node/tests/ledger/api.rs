@@ -329,10 +329,16 @@ async fn every_byte_sent_is_in_the_egress_log() {
     }
     served.node.shutdown().await;
     let records = ledger_node::egress::read(&path).unwrap();
-    let kinds: Vec<&str> = records.iter().map(|record| record.kind.as_str()).collect();
-    assert_eq!(kinds, ["GET /v1/genesis", "GET /v1/blocks/{height}", "GET unrouted"]);
-    for (record, sent) in records.iter().zip(&sent) {
-        assert_eq!(record.body, sent.to_vec());
+    let kinds: Vec<(&str, bool)> =
+        records.iter().map(|record| (record.message(), record.is_head())).collect();
+    let [genesis, block, nothing] = ["GET /v1/genesis", "GET /v1/blocks/{height}", "GET unrouted"];
+    let parts = [genesis, genesis, block, block, nothing, nothing].into_iter();
+    assert_eq!(kinds, parts.zip([true, false].into_iter().cycle()).collect::<Vec<_>>());
+    for (pair, sent) in records.chunks(2).zip(&sent) {
+        let head = String::from_utf8_lossy(&pair[0].body);
+        let status = if pair[0].message() == nothing { "404 Not Found" } else { "200 OK" };
+        assert!(head.starts_with(status) && head.contains("\ncontent-type: application/"), "{head}");
+        assert_eq!(pair[1].body, sent.to_vec());
     }
 }
 
