@@ -1,8 +1,12 @@
 //! Every address as documented, and what is at no address.
 
-use causeway_examples::town::APPLICANT;
+use std::time::Duration;
+
+use causeway_examples::town::{APPLICANT, PATIENCE};
 use gateway::operator::Role;
 use reqwest::Method;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::*;
 
@@ -70,6 +74,33 @@ async fn what_is_at_no_address_is_a_problem_too() {
         "/v1//agency",
     ] {
         problem(&town.guangdong.get(Some(Role::Admin), path).await.unwrap(), 404, "NOT_FOUND");
+    }
+}
+
+/// Slowloris: whoever opens connections and ends no request does not keep the others out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_clients_do_not_keep_the_others_out() {
+    let (mut town, _place) = town().await;
+    town.macau.stop().await.unwrap();
+    let few = "[limits]\nconnections = 2\nrequest_seconds = 1\nidle_seconds = 2\n";
+    town.macau.configure(|text| text + few).unwrap();
+    town.macau.start().await.unwrap();
+    let address = town.macau.url().strip_prefix("http://").unwrap().to_owned();
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut client = TcpStream::connect(&address).await.unwrap();
+        client.write_all(b"GET /health HTTP/1.1\r\nx: ").await.unwrap();
+        slow.push(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            while client.write_all(b"x").await.is_ok() {
+                ticks.tick().await;
+            }
+        }));
+    }
+    let health = tokio::time::timeout(PATIENCE, town.macau.get(None, "/health")).await.unwrap().unwrap();
+    assert_eq!(health.status, 200, "once a slow one was closed");
+    for client in slow {
+        tokio::time::timeout(PATIENCE, client).await.expect("both are closed").unwrap();
     }
 }
 

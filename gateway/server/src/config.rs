@@ -119,6 +119,13 @@ impl Default for Ages {
 pub struct Limits {
     /// Bytes of a request body, imports aside. Larger ones get 413. Default 256 KiB.
     pub body_bytes: usize,
+    /// Seconds a request may take, its body's arrival included; then it gets 408. Default 60.
+    pub request_seconds: u64,
+    /// Connections at a time; further ones wait in the system's queue. Default 1,024.
+    pub connections: usize,
+    /// Seconds without a byte of an answer after which a connection is closed, so that slow clients do not hold
+    /// all of them. Default 120.
+    pub idle_seconds: u64,
     /// Bytes of an imported file; uploads are held in memory while they run. Default 64 MiB.
     pub import_file_bytes: u64,
     /// Bytes of one row of it. Longer rows are refused as rows. Default 16 KiB.
@@ -133,6 +140,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 256 << 10,
+            request_seconds: 60,
+            connections: 1_024,
+            idle_seconds: 120,
             import_file_bytes: 64 << 20,
             import_row_bytes: 16 << 10,
             import_rows: 1_000_000,
@@ -318,8 +328,14 @@ impl Config {
         require("ages.amber_hours", amber_hours >= 1, "at least 1")?;
         require("ages.refuse_hours", refuse_hours > amber_hours, "more than ages.amber_hours")?;
         require("ages.refuse_hours", refuse_hours <= 24 * 366, "at most a year")?;
-        let Limits { body_bytes, import_file_bytes, import_row_bytes, import_rows, import_chunk_rows } =
-            self.limits;
+        let Limits { request_seconds, connections, idle_seconds, .. } = self.limits;
+        require("limits.request_seconds", (1..=600).contains(&request_seconds), "1 to 600")?;
+        require("limits.connections", (1..=65_536).contains(&connections), "1 to 65,536")?;
+        let longer = (request_seconds + 1..=3_600).contains(&idle_seconds);
+        require("limits.idle_seconds", longer, "more than limits.request_seconds, at most 3,600")?;
+        let Limits {
+            body_bytes, import_file_bytes, import_row_bytes, import_rows, import_chunk_rows, ..
+        } = self.limits;
         require("limits.body_bytes", (1 << 10..=16 << 20).contains(&body_bytes), "1 KiB to 16 MiB")?;
         require("limits.import_file_bytes", (1..=4 << 30).contains(&import_file_bytes), "1 byte to 4 GiB")?;
         require("limits.import_row_bytes", (64..=1 << 20).contains(&import_row_bytes), "64 bytes to 1 MiB")?;

@@ -28,9 +28,6 @@ use ledger_node::egress::EgressLog;
 
 pub(crate) use answers::run;
 
-/// How long a request may take, its body's arrival included.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// What handlers reach.
 #[derive(Clone)]
 pub(crate) struct App {
@@ -99,7 +96,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD", "this address takes another method")
         });
-    let router = answers::in_time(router, PATIENCE);
+    let router = answers::in_time(router, Duration::from_secs(limits.request_seconds));
     // Outermost, so that nothing is answered beside it.
     let router = match egress {
         Some(log) => router.layer(from_fn_with_state(log, ledger_node::egress::record)),

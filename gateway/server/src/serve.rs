@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_node::BoundedListener;
 use ledger_node::egress::EgressLog;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -37,6 +38,8 @@ impl Gateway {
         let agency = Agency::open(config, clock, egress.clone()).await?;
         let app = App { agency: agency.clone(), name: config.name.as_str().into() };
         let router = router(app, &config.limits, egress);
+        let idle = Duration::from_secs(config.limits.idle_seconds);
+        let listener = BoundedListener::new(listener, config.limits.connections, idle);
         let (stop, stopped) = oneshot::channel();
         let serve = axum::serve(listener, router).with_graceful_shutdown(async {
             // A dropped sender stops it as well.

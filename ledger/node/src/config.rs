@@ -85,7 +85,7 @@ pub struct HttpLimits {
     pub connections: usize,
     /// Event streams at a time; further ones are refused with `BUSY`.
     pub streams: usize,
-    /// Seconds without a byte in either direction after which a connection is closed.
+    /// Seconds without a byte of an answer after which a connection is closed.
     pub idle_seconds: u64,
 }
 

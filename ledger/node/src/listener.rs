@@ -1,7 +1,9 @@
-//! A listener that holds a bounded number of connections and closes idle ones.
+//! A listener that holds a bounded number of connections and closes those on which nothing is answered.
 //!
 //! `axum::serve` takes every connection and lets it stay for as long as it likes; a client that opens many
-//! and sends nothing, or one byte a minute, would use up the process's file descriptors.
+//! and sends nothing, or one byte a minute, would use up the process's file descriptors. So what a client
+//! sends wins it no time, only what it is answered: every request is to be answered within a time that is
+//! shorter than a connection may stay without an answer.
 
 use std::future::Future as _;
 use std::io;
@@ -24,8 +26,8 @@ pub struct BoundedListener {
 }
 
 impl BoundedListener {
-    /// Takes `connections` at a time; further ones wait in the system's queue. One without a byte in either
-    /// direction for `idle` is closed.
+    /// Takes `connections` at a time; further ones wait in the system's queue. One on which no byte was
+    /// answered for `idle` is closed.
     pub fn new(listener: TcpListener, connections: usize, idle: Duration) -> Self {
         Self { listener, room: Arc::new(Semaphore::new(connections)), idle }
     }
@@ -50,7 +52,7 @@ impl axum::serve::Listener for BoundedListener {
     }
 }
 
-/// A connection that counts, and ends when nothing moves.
+/// A connection that counts, and ends when nothing is answered.
 pub struct BoundedStream {
     stream: TcpStream,
     idle: Duration,
@@ -59,16 +61,20 @@ pub struct BoundedStream {
 }
 
 impl BoundedStream {
-    /// Passes on what the socket said; restarts the clock if something moved, and ends it if it ran out.
-    fn watch<T>(&mut self, context: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Passes on what the socket said of an answer; restarts the clock if that moved.
+    fn answered<T>(&mut self, context: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if moved.is_ready() {
             self.asleep.as_mut().reset(Instant::now() + self.idle);
-            return moved;
         }
-        match self.asleep.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        self.watch(context, moved)
+    }
+
+    /// Passes on what the socket said, unless the clock ran out while nothing moved.
+    fn watch<T>(&mut self, context: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if moved.is_pending() && self.asleep.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        moved
     }
 }
 
@@ -90,7 +96,7 @@ impl AsyncWrite for BoundedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let moved = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(context, moved)
+        self.answered(context, moved)
     }
 
     fn poll_write_vectored(
@@ -99,7 +105,7 @@ impl AsyncWrite for BoundedStream {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let moved = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        self.watch(context, moved)
+        self.answered(context, moved)
     }
 
     fn is_write_vectored(&self) -> bool {

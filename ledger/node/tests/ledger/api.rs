@@ -9,6 +9,7 @@ use ledger_chain::light::TrustedHead;
 use ledger_chain::tree::RecordProof;
 use ledger_chain::{Block, Genesis, Operation, Record, SignedHead, StateKey};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::node::{LONG, Served, framed};
 use crate::testing::{Agency, START, anchor, forged};
@@ -354,5 +355,28 @@ async fn an_idle_connection_gives_its_place_to_the_next() {
     let answer = tokio::time::timeout(LONG, served.get("/health")).await.unwrap();
     assert_eq!(answer.0, 200, "once the idle one was closed");
     drop(idle);
+    served.node.shutdown().await;
+}
+
+/// Slowloris: a request that never ends, a byte at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_drips_gives_its_place_to_the_next() {
+    let served = Served::with(|config| {
+        config.http.connections = 1;
+        config.http.request_seconds = 1;
+        config.http.idle_seconds = 2;
+    })
+    .await;
+    let mut slow = tokio::net::TcpStream::connect(served.node.address).await.unwrap();
+    let drip = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+        slow.write_all(b"GET /health HTTP/1.1\r\nx: ").await.unwrap();
+        while slow.write_all(b"x").await.is_ok() {
+            ticks.tick().await;
+        }
+    });
+    let answer = tokio::time::timeout(LONG, served.get("/health")).await.unwrap();
+    assert_eq!(answer.0, 200, "once the slow one was closed");
+    tokio::time::timeout(LONG, drip).await.unwrap().unwrap();
     served.node.shutdown().await;
 }
