@@ -35,7 +35,6 @@ pub struct Metrics {
     verified: IntCounterVec,
     transcoded: IntCounterVec,
     import_rows: IntCounterVec,
-    bytes_sent: IntCounterVec,
 }
 
 impl Metrics {
@@ -70,11 +69,6 @@ impl Metrics {
                 "causeway_import_rows_total",
                 "Rows of imported files by outcome.",
                 &["outcome"],
-            ),
-            bytes_sent: counter(
-                "causeway_bytes_sent_total",
-                "Bytes that left this agency by kind.",
-                &["kind"],
             ),
             seconds,
             registry,
@@ -118,11 +112,6 @@ impl Metrics {
         ] {
             self.import_rows.with_label_values(&[outcome]).inc_by(to.saturating_sub(from));
         }
-    }
-
-    /// Bytes that left this agency, by kind of message.
-    pub fn sent(&self, kind: &'static str, bytes: u64) {
-        self.bytes_sent.with_label_values(&[kind]).inc_by(bytes);
     }
 
     /// Everything in the Prometheus text format.
