@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use credential::anchor::LeafKind;
+use credential::dcc::{TrustList, ValueSets, Verifier};
 use credential::presentation::present_pass;
-use did_registry::{PublicKey, SigningKey, Suite, Timestamp};
+use did_registry::{Digest, PublicKey, SigningKey, Suite, Timestamp};
 use gateway::operator::Role;
 use ledger_chain::{AnchorOperation, Operation};
 use rand::SeedableRng as _;
@@ -26,6 +28,19 @@ fn case(file: &str) -> (String, Timestamp) {
     let case: Value = serde_json::from_slice(&std::fs::read(data().join(file)).unwrap()).unwrap();
     let clock = case.pointer("/TESTCTX/VALIDATIONCLOCK").and_then(Value::as_str).unwrap();
     (case["PREFIX"].as_str().unwrap().to_owned(), clock.parse().unwrap())
+}
+
+/// The lists that the agencies have.
+fn verifier() -> Verifier {
+    let trust = TrustList::from_json(&std::fs::read(data().join("trustlist.json")).unwrap()).unwrap();
+    let files: Vec<(String, Vec<u8>)> = std::fs::read_dir(data().join("valuesets"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
+        .collect();
+    let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    Verifier::new(trust, ValueSets::from_files(files).unwrap())
 }
 
 /// One case for each way to end, with its code.
@@ -182,6 +197,11 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     let evidence = town.macau.get(Some(Role::Audit), &path).await.unwrap().json();
     assert_eq!((&evidence["presentation"], &evidence["anchor"]), (&Value::Null, &Value::Null));
     assert!(evidence["receipt"].is_string());
+    // Whoever is shown the certificate again opens the commitment that the pass names.
+    let salt: Digest = serde_json::from_value(evidence["salt"].clone()).unwrap();
+    let certificate = verifier().verify(&good, at).unwrap();
+    let source = LeafKind::Credential.commit(&salt, certificate.source_digest());
+    assert_eq!(pass.credential["credentialSubject"]["source"], json!(source));
     // A refused one gives none; nor does a rule about something else, or a key that cannot sign passes.
     let (bad, when) = case(&cases().iter().find(|(_, it)| it.as_deref() == Some("BAD_SIGNATURE")).unwrap().0);
     let answer =
@@ -193,7 +213,7 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     let p256 = SigningKey::generate(Suite::P256, &mut ChaCha20Rng::seed_from_u64(5)).public_key();
     let answer = town.macau.post(verify, TRANSCODE, &ask(&good, rule, p256, at)).await.unwrap();
     assert!(answer.json().get("pass").is_none_or(Value::is_null), "no pass that nobody can show: {answer:?}");
-    let unknown = ask(&good, did_registry::Digest::sha256(b""), bearer.public_key(), at);
+    let unknown = ask(&good, Digest::sha256(b""), bearer.public_key(), at);
     problem(&town.macau.post(verify, TRANSCODE, &unknown).await.unwrap(), 404, "NOT_FOUND");
     // Nothing of the certificate is on the disk.
     town.macau.stop().await.unwrap();
@@ -219,7 +239,7 @@ async fn a_certificate_becomes_no_pass_on_a_stale_or_ended_rule_or_as_of_another
     };
     let outcome = |verdict: &str, code: &str, pass| (verdict.to_owned(), code.to_owned(), pass);
     let fresh = async |town: &Town| {
-        let root = did_registry::Digest::sha256(&town.clock.now().seconds().to_be_bytes());
+        let root = Digest::sha256(&town.clock.now().seconds().to_be_bytes());
         town.members[0].say(Operation::Anchor(AnchorOperation::Batch { root, count: 1 })).await.unwrap();
         town.follow().await.unwrap();
     };

@@ -96,6 +96,10 @@ pub struct Evidence {
     pub audience: String,
     /// The receipt for the source, base64url.
     pub anchor: Option<String>,
+    /// Of a foreign certificate, which has no receipt: what blinds the commitment to it. Its holder can show the
+    /// certificate again, and the two open the commitment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Digest>,
     /// The receipt for the decision, base64url, once it is anchored.
     pub receipt: Option<String>,
 }
@@ -394,6 +398,7 @@ impl Agency {
             nonce: row.nonce,
             audience: self.audience.clone(),
             anchor: row.anchor,
+            salt: row.salt,
             receipt: receipt.map(|receipt| crate::routes::base64url(&receipt.to_bytes())),
         })
     }

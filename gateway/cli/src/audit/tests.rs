@@ -34,6 +34,7 @@ fn honest(result: &str) -> (Town, Evidence, Material) {
         nonce,
         audience,
         anchor: Some(anchor),
+        salt: None,
         receipt: None,
     };
     let (evidence, material) = anchored_again(&mut town, evidence);

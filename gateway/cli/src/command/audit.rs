@@ -116,7 +116,7 @@ mod tests {
         };
         let none = || None::<String>;
         let (nonce, audience) = (String::new(), String::new());
-        Evidence { transcoding, presentation: none(), nonce, audience, anchor: none(), receipt: none() }
+        Evidence { transcoding, presentation: none(), nonce, audience, anchor: none(), salt: None, receipt: none() }
     }
 
     #[test]

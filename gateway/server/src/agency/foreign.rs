@@ -85,15 +85,16 @@ impl Agency {
         if rule != Part::Good {
             return Ok(self.foreign_verdict(foreign, now, rule, None));
         }
+        let salt = salt(&mut OsRng);
         let transcoding = Transcoding {
-            source: LeafKind::Credential.commit(&salt(&mut OsRng), certificate.source_digest()),
+            source: LeafKind::Credential.commit(&salt, certificate.source_digest()),
             policy: policy.id(),
             trust: TrustEpoch::List(foreign.trust_list),
             status: None,
             verdict: Overall::Accept,
             decided: now,
         };
-        let pass = self.give_for_certificate(policy, holder, transcoding)?;
+        let pass = self.give_for_certificate(policy, holder, transcoding, salt)?;
         self.metrics.transcoded(Overall::Accept);
         Ok(self.foreign_verdict(foreign, now, Part::Good, Some(pass)))
     }

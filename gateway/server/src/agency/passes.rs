@@ -25,6 +25,7 @@ struct Trail {
     anchor: Option<String>,
     presentation: Option<String>,
     consent: Option<Digest>,
+    salt: Option<Digest>,
 }
 
 impl Agency {
@@ -79,6 +80,7 @@ impl Agency {
                     anchor: Some(request.anchor.clone()),
                     presentation: retained.then(|| request.presentation.clone()),
                     consent: Some(request.consent.consent.digest()),
+                    salt: None,
                 };
                 Some(self.give(policy, &request.holder.key, transcoding, trail)?)
             }
@@ -191,6 +193,7 @@ impl Agency {
                 presentation: trail.presentation,
                 nonce: trail.nonce,
                 anchor: trail.anchor,
+                salt: trail.salt,
             };
             change.put(TRANSCODINGS, &RowId::from(id), &evidence)?;
             Ok::<_, AgencyError>((Pass { id, credential }, digest))
@@ -226,14 +229,17 @@ impl Agency {
         Ok(decision)
     }
 
-    /// Makes a pass of a foreign certificate that was accepted under `policy`.
+    /// Makes a pass of a foreign certificate that was accepted under `policy`, and keeps what opens the commitment
+    /// to it.
     pub(super) fn give_for_certificate(
         &self,
         policy: &Policy,
         holder: &PublicKey,
         transcoding: Transcoding,
+        salt: Digest,
     ) -> Result<Pass, AgencyError> {
-        let trail = Trail { nonce: String::new(), anchor: None, presentation: None, consent: None };
+        let trail =
+            Trail { nonce: String::new(), anchor: None, presentation: None, consent: None, salt: Some(salt) };
         self.give(policy, holder, transcoding, trail)
     }
 

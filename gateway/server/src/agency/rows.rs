@@ -65,6 +65,9 @@ pub(crate) struct EvidenceRow {
     pub nonce: String,
     /// The receipt for the source, base64url.
     pub anchor: Option<String>,
+    /// What blinds the commitment to a source without a receipt: a foreign certificate.
+    #[serde(default)]
+    pub salt: Option<Digest>,
 }
 
 /// What a commitment is for.
