@@ -33,9 +33,10 @@ impl Gateway {
         let file = |what, error: std::io::Error| AgencyError::File { what, error: error.to_string() };
         let egress = config.egress_log.as_deref().map(EgressLog::open).transpose();
         let egress = egress.map_err(|error| file("egress_log", error))?;
+        // Nobody who calls waits for the agency to open: until it answers, it refuses.
+        let agency = Agency::open(config, clock, egress.clone()).await?;
         let listener = TcpListener::bind(config.listen).await.map_err(|error| file("listen", error))?;
         let address = listener.local_addr().map_err(|error| file("listen", error))?;
-        let agency = Agency::open(config, clock, egress.clone()).await?;
         let app = App { agency: agency.clone(), name: config.name.as_str().into() };
         let router = router(app, &config.limits, egress);
         let idle = Duration::from_secs(config.limits.idle_seconds);
