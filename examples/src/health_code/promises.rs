@@ -175,7 +175,8 @@ pub fn nothing_stored(text: &str, places: &[Place<'_>]) -> anyhow::Result<Promis
 }
 
 /// The places where nothing may be: the ledger's files with its log, and each gate; the whole of the other
-/// side's directory, with its vault and its logs; and, in clear, the own vault. `published` is a text that the ledger holds.
+/// side's directory, with its vault and its logs; and, in clear, the own vault. `published` is a text that the
+/// ledger holds.
 pub fn places<'a>(
     (node, published): (&Path, &str),
     (sides, gates): (&[Jurisdiction; 2], &[PathBuf; 2]),

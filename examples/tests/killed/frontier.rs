@@ -238,12 +238,17 @@ impl Frontier {
         }
     }
 
-    /// A credential with its receipt.
-    pub(super) async fn credential(&self, code: &str, facts: &Facts) -> Holding {
-        let mut holding = self.claim(code, facts).await.unwrap();
-        let receipt = self.receipt("Guangdong", holding.id()).await;
-        holding.set_anchor(URL_SAFE_NO_PAD.encode(receipt.to_bytes()));
-        holding
+    /// Credentials with their receipts.
+    pub(super) async fn credentials(&self, codes: &[String], facts: &Facts) -> Vec<Holding> {
+        let mut holdings = Vec::new();
+        for code in codes {
+            holdings.push(self.claim(code, facts).await.unwrap());
+        }
+        for holding in &mut holdings {
+            let receipt = self.receipt("Guangdong", holding.id()).await;
+            holding.set_anchor(URL_SAFE_NO_PAD.encode(receipt.to_bytes()));
+        }
+        holdings
     }
 
     /// Applies for Macau's pass, which must be given.
