@@ -5,7 +5,7 @@
 #[path = "killed/frontier.rs"]
 mod frontier;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -310,6 +310,54 @@ async fn a_gateway_killed_while_it_decides_keeps_every_pass_that_it_gave() {
     assert!(kept >= 12 && again >= 1, "{kept} kept, {again} applied again");
 }
 
+/// No red without a cause that its holder can read, and no act without its entry, whenever the blow falls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_killed_while_it_revokes_leaves_status_cause_and_entry_together() {
+    let mut frontier = Frontier::open().await;
+    let (codes, facts) = (frontier.codes(200).await, frontier.facts().await);
+    let mut holdings = Vec::new();
+    for code in codes {
+        holdings.push(frontier.claim(&code, &facts).await.unwrap());
+    }
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let workers: Vec<_> = holdings
+        .chunks(50)
+        .map(|part| {
+            let ids: Vec<Digest> = part.iter().map(|holding| *holding.id()).collect();
+            let (desk, acknowledged) = (frontier.desk(), Arc::clone(&acknowledged));
+            tokio::spawn(async move {
+                let mut done = Vec::new();
+                for id in ids {
+                    if desk.revoke(&id, "the laboratory withdrew it").await.is_err() {
+                        return done;
+                    }
+                    done.push(id);
+                    acknowledged.fetch_add(1, Ordering::SeqCst);
+                }
+                done
+            })
+        })
+        .collect();
+    wait_for("revocations", || acknowledged.load(Ordering::SeqCst) >= 20).await;
+    frontier.kill("Guangdong").await;
+    let mut revoked = BTreeSet::new();
+    for worker in workers {
+        revoked.extend(worker.await.unwrap());
+    }
+    assert!(revoked.len() < holdings.len(), "the blow fell in the middle");
+    frontier.start("Guangdong").await;
+    let mut explained = BTreeSet::new();
+    for holding in &holdings {
+        if frontier.explained(holding.id()).await {
+            explained.insert(*holding.id());
+        }
+    }
+    assert_eq!(frontier.noted("credential.revoke").await, explained);
+    assert!(explained.is_superset(&revoked), "what was acknowledged is there");
+    // What the ledger had not heard of, it hears of now: the list comes to say what the causes say.
+    frontier.wait_for_red(&holdings, &explained).await;
+}
+
 /// Both ways round: the ledger goes under the feet of agencies at work, and what they promised is kept later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ledger_killed_under_working_agencies_delays_receipts_and_loses_none() {
@@ -340,13 +388,5 @@ async fn a_ledger_killed_under_working_agencies_delays_receipts_and_loses_none()
     // What was not acknowledged may still come: a revocation is not forgotten, only late.
     frontier.acquaint().await;
     let facts = frontier.facts().await;
-    let status = facts.statuses.values().find(|list| list.issuer == frontier.guangdong().did).unwrap();
-    let index =
-        |holding: &Holding| holding.issued().data_integrity["credentialStatus"]["statusListIndex"].clone();
-    let of = |holding: &Holding| {
-        let index: u64 = index(holding).as_str().unwrap().parse().unwrap();
-        status.list.list().get(index).unwrap()
-    };
-    assert_eq!(of(&claimed[5]), credential::status::Status::Invalid);
-    assert_eq!(of(&claimed[6]), credential::status::Status::Valid);
+    assert!(frontier.is_red(&facts, &claimed[5]) && !frontier.is_red(&facts, &claimed[6]));
 }

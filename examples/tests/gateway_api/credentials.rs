@@ -7,12 +7,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_examples::town::PATIENCE;
 use credential::anchor::credential_digest;
 use credential::exchange::{ClaimRequest, Issued, Possession};
-use did_registry::{Did, Digest, Motion, SigningKey, Suite};
+use credential::jws::Jws;
+use did_registry::{Did, Digest, Motion, Purposes, SigningKey, Suite};
 use gateway::operator::Role;
 use ledger_chain::light::TrustedHead;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use serde_json::json;
+use wallet::Holding;
 
 use super::*;
 
@@ -96,6 +98,15 @@ async fn offers_and_batches_are_whole_or_not_at_all() {
     problem(&ask(town, "/v1/credentials/batch", &items(&["P1", "P9"])).await, 404, "NOT_FOUND");
     problem(&ask(town, "/v1/credentials/batch", &items(&[])).await, 422, "BATCH_SIZE");
     assert_eq!(metric(town, "causeway_issued_total{format=\"dc+sd-jwt\"}").await, issued_so_far);
+    // What was made is noted, once each, and what was refused left no trace.
+    let log = town.guangdong.get(Some(Role::Audit), "/v1/audit/log?limit=1000").await.unwrap().json();
+    let noted: Vec<_> =
+        log.as_array().unwrap().iter().map(|it| (&it["operation"], &it["subjects"])).collect();
+    let made = |operation: &str| {
+        noted.iter().filter(|it| it.0 == operation).map(|it| it.1.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(made("offer.make"), [json!([{"number": 2}])]);
+    assert_eq!(made("credential.batch"), [json!([{"number": 3}])]);
 }
 
 async fn ask(town: &Town, path: &str, body: &Value) -> Answer {
@@ -185,18 +196,14 @@ async fn a_change_of_status_is_felt_at_the_next_application() {
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
     problem(&town.set_status(&town.guangdong, holding.id(), "valid").await.unwrap(), 409, "STATUS");
     // No red without a cause, which its holder can read, signed.
-    let said = town.guangdong.get(None, &format!("/v1/credentials/{}/status", holding.id())).await.unwrap();
-    let signed = credential::jws::Jws::parse(std::str::from_utf8(&said.bytes).unwrap(), 4096).unwrap();
-    let facts = town.facts(&town.guangdong).await.unwrap();
-    let method = signed.unverified_key_id().unwrap().to_owned();
-    let key = facts.key(holding.issuer(), &method, did_registry::Purposes::ASSERTION, None).unwrap();
-    let cause: serde_json::Value = serde_json::from_slice(signed.verify(key).unwrap().payload()).unwrap();
+    let cause = cause(&town, &holding).await;
+    let subject = format!("urn:causeway:credential:{}", holding.id());
+    assert_eq!((&cause["sub"], &cause["status"]), (&json!(subject), &json!(1)), "{cause}");
     assert_eq!(
-        (&cause["status"], &cause["epoch"]),
-        (&1.into(), &(*epochs.last().unwrap()).into()),
-        "{cause}"
+        (&cause["cause"], &cause["iat"]),
+        (&json!("as the test says"), &json!(town.clock.now().seconds()))
     );
-    assert!(!cause["cause"].as_str().unwrap().is_empty());
+    problem(&told(&town, &other).await, 404, "NOT_FOUND");
     let path = format!("/v1/credentials/{}/status", other.id());
     for (body, status, code) in [
         (json!({"status": "revoked", "cause": " "}), 422, "CAUSE"),
@@ -218,6 +225,22 @@ async fn a_change_of_status_is_felt_at_the_next_application() {
     assert_ne!(earlier.bytes, latest.bytes);
 }
 
+/// What the agency answers to whoever asks for the reason of a status.
+async fn told(town: &Town, holding: &Holding) -> Answer {
+    town.guangdong.get(None, &format!("/v1/credentials/{}/status", holding.id())).await.unwrap()
+}
+
+/// The reason as its holder reads it, under a key that the issuer's document lists.
+async fn cause(town: &Town, holding: &Holding) -> Value {
+    let answer = told(town, holding).await;
+    assert_eq!((answer.status, answer.kind.as_str()), (200, "application/jwt"), "{answer:?}");
+    let signed = Jws::parse(std::str::from_utf8(&answer.bytes).unwrap(), 4096).unwrap();
+    let facts = town.facts(&town.guangdong).await.unwrap();
+    let method = signed.unverified_key_id().unwrap().to_owned();
+    let key = facts.key(holding.issuer(), &method, Purposes::ASSERTION, None).unwrap();
+    serde_json::from_slice(signed.verify(key).unwrap().payload()).unwrap()
+}
+
 /// A change that the ledger did not take is not lost: it is published when the ledger is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_while_the_ledger_is_away_is_published_later() {
@@ -227,6 +250,14 @@ async fn a_revocation_while_the_ledger_is_away_is_published_later() {
     town.stop_ledger().await;
     let answer = town.set_status(&town.guangdong, holding.id(), "revoked").await.unwrap();
     problem(&answer, 502, "LEDGER");
+    // It is kept, with its cause and its entry: there is no moment at which one of the three stands alone.
+    let log = town.guangdong.get(Some(Role::Audit), "/v1/audit/log?limit=1000").await.unwrap().json();
+    let last = log.as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["operation"], &last["subjects"]),
+        (&json!("credential.revoke"), &json!([{"digest": holding.id()}]))
+    );
+    assert_eq!(cause(&town, &holding).await["status"], 1);
     town.start_ledger().await.unwrap();
     // The next start, or the next look at the ledger, brings it through; so does the next change.
     town.guangdong.stop().await.unwrap();

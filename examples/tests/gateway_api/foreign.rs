@@ -215,6 +215,18 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     assert!(answer.json().get("pass").is_none_or(Value::is_null), "no pass that nobody can show: {answer:?}");
     let unknown = ask(&good, Digest::sha256(b""), bearer.public_key(), at);
     problem(&town.macau.post(verify, TRANSCODE, &unknown).await.unwrap(), 404, "NOT_FOUND");
+    // Each attempt is noted: the pass that was given, and why the others got none.
+    let log = town.macau.get(Some(Role::Audit), "/v1/audit/log?limit=1000").await.unwrap().json();
+    let noted: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["operation"] == "foreign.transcode")
+        .map(|entry| (entry["outcome"].as_str().unwrap(), entry["subjects"].clone()))
+        .collect();
+    let expected =
+        [("done", json!([{"digest": pass.id}])), ("BAD_SIGNATURE", json!([])), ("WRONG_KIND", json!([]))];
+    assert_eq!(noted, expected);
     // Nothing of the certificate is on the disk.
     town.macau.stop().await.unwrap();
     let needles =

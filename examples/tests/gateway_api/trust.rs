@@ -151,12 +151,19 @@ async fn the_audit_log_is_one_chain_of_what_operators_did() {
         assert_eq!((entry.number, entry.previous), (head.count + 1, head.hash));
         head = Head { count: entry.number, hash: entry.hash() };
     }
-    let done: Vec<&str> = all
+    let done: Vec<_> = all
         .iter()
-        .map(|entry| entry.operation.as_str())
-        .filter(|operation| *operation != "trust.refresh")
+        .map(|entry| (entry.operation.as_str(), entry.outcome.as_str()))
+        .filter(|(operation, _)| *operation != "trust.refresh")
         .collect();
-    assert_eq!(done, ["records.import", "offer.make", "credential.suspend", "credential.revoke"]);
+    let expected = [
+        ("records.import", "begun"),
+        ("records.import", "done"),
+        ("offer.make", "done"),
+        ("credential.suspend", "done"),
+        ("credential.revoke", "done"),
+    ];
+    assert_eq!(done, expected);
     let mut paged = Vec::new();
     while let Some(last) =
         page(paged.len() as u64 + 1, 2).await.into_iter().map(|entry| paged.push(entry)).last()

@@ -1,5 +1,6 @@
 //! A ledger and two agencies as processes that can be killed and come back at the same address.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,17 @@ use causeway::agency::ReceiptAnswer;
 use causeway::ledger::Ledger;
 use causeway::setup::Network;
 use causeway_examples::health_code::consortium::{HEALTH_PASS, Rules, Voice, found, recognise};
-use causeway_examples::health_code::desk::Import;
+use causeway_examples::health_code::desk::{Desk, Import};
 use causeway_examples::health_code::jurisdiction::Jurisdiction;
 use causeway_examples::health_code::process::Parties;
 use causeway_examples::population::{self, Health, Person, Side, write_csv};
 use causeway_examples::town::Seat;
 use credential::Overall;
 use credential::facts::Facts;
+use credential::status::Status;
 use credential::transcoding::pass_schema;
 use did_registry::{CredentialType, Did, Digest, SigningKey, Suite, Timestamp};
+use gateway::audit::{Entry, Subject};
 use gateway::clock::Clock;
 use ledger_chain::Operation;
 use ledger_chain::bundle::TrustBundle;
@@ -269,6 +272,58 @@ impl Frontier {
         let answer = reqwest::Client::new().post(address).json(&body).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer["overall"], json!(Overall::Accept), "{answer}");
+    }
+
+    /// Another operator's desk at Guangdong.
+    pub(super) fn desk(&self) -> Desk {
+        Desk::new(&self.guangdong().url, self.guangdong().token().unwrap()).unwrap()
+    }
+
+    /// Whether Guangdong's list, as Macau knows it, has a credential revoked.
+    pub(super) fn is_red(&self, facts: &Facts, holding: &Holding) -> bool {
+        let list = facts.statuses.values().find(|list| list.issuer == self.guangdong().did).unwrap();
+        let index = &holding.issued().data_integrity["credentialStatus"]["statusListIndex"];
+        let index = index.as_str().unwrap().parse().unwrap();
+        list.list.list().get(index).unwrap() == Status::Invalid
+    }
+
+    /// Waits until Macau knows these to be revoked and the others not.
+    pub(super) async fn wait_for_red(&self, holdings: &[Holding], expected: &BTreeSet<Digest>) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.acquaint().await;
+            let facts = self.facts().await;
+            let red = holdings.iter().filter(|holding| self.is_red(&facts, holding));
+            let red: BTreeSet<Digest> = red.map(|holding| *holding.id()).collect();
+            if red == *expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{} are red, not {}", red.len(), expected.len());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Whether the holder can read why a credential of Guangdong's is red.
+    pub(super) async fn explained(&self, id: &Digest) -> bool {
+        let address = format!("{}/v1/credentials/{id}/status", self.guangdong().url);
+        let answer = reqwest::Client::new().get(address).send().await.unwrap();
+        let status = answer.status().as_u16();
+        assert!([200, 404].contains(&status), "{status}");
+        status == 200
+    }
+
+    /// What Guangdong's audit log says that this was done to.
+    pub(super) async fn noted(&self, operation: &str) -> BTreeSet<Digest> {
+        let address = format!("{}/v1/audit/log?limit=4096", self.guangdong().url);
+        let token = self.guangdong().token().unwrap();
+        let answer = reqwest::Client::new().get(address).bearer_auth(token.expose()).send().await.unwrap();
+        let entries: Vec<Entry> = answer.json().await.unwrap();
+        let own = entries.into_iter().filter(|entry| entry.operation == operation);
+        let digest = |subject| match subject {
+            Subject::Digest(digest) => Some(digest),
+            _ => None,
+        };
+        own.flat_map(|entry| entry.subjects).filter_map(digest).collect()
     }
 
     /// What Macau keeps of the decision behind a pass.

@@ -4,6 +4,7 @@
 //! [`crate::routes`] call them and nothing else does.
 
 mod anchors;
+mod causes;
 mod challenges;
 mod follower;
 mod foreign;
@@ -21,10 +22,10 @@ use std::time::Duration;
 use credential::data_integrity::ProofError;
 use credential::facts::AgeLimits;
 use credential::sd_jwt::SdJwtError;
-use credential::status::{Status, StatusError};
+use credential::status::StatusError;
 use credential::transcoding::Transcoding;
-use credential::{Finding, dcc, jws};
-use did_registry::{Did, Digest, Moment, Schema, SchemaError, SigningKey};
+use credential::{Finding, dcc};
+use did_registry::{Did, Digest, Moment, Schema, SchemaError, SigningKey, Timestamp};
 use ledger_chain::Genesis;
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
@@ -44,12 +45,12 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::import::Imports;
 use crate::metrics::Metrics;
 use crate::operator::Operators;
-use crate::vault::{Column, RowId, Table, Vault, VaultError};
+use crate::vault::{Batch, Column, RowId, Table, Vault, VaultError};
 use anchors::Anchors;
 use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
-use rows::{ISSUED, TEXTS, TRANSCODINGS};
+use rows::{ISSUED, TRANSCODINGS};
 use source::Sources;
 use statuses::Statuses;
 use trust::{Own, Trust};
@@ -249,7 +250,7 @@ impl Agency {
                 if let Err(error) = self.statuses.publish_rest().await {
                     tracing::warn!(%error, "the status list waits for the ledger");
                 }
-                if let Err(error) = self.refresh().await {
+                if let Err(error) = self.refresh(None).await {
                     tracing::warn!(%error, "the view of the ledger grows older");
                 }
             }
@@ -257,31 +258,37 @@ impl Agency {
         tokio::join!(recover, self.anchors.work(), follow);
     }
 
-    /// Moves on to the ledger's newest head, and remembers it so that no older one is believed after a restart.
+    /// Moves on to the ledger's newest head, and remembers it so that no older one is believed after a restart;
+    /// as operator `by`, or by itself.
     ///
     /// # Errors
     /// [`TrustError`], or the vault's.
-    pub async fn refresh(&self) -> Result<Moment, AgencyError> {
+    pub async fn refresh(&self, by: Option<&str>) -> Result<Moment, AgencyError> {
         let as_of = self.trust.refresh().await?;
-        self.remember()?;
+        self.remember(by.map(|by| (by, "trust.refresh")))?;
         Ok(as_of)
     }
 
-    /// Takes a trust bundle that somebody brought, verified like any other.
+    /// Takes a trust bundle that operator `by` brought, verified like any other.
     ///
     /// # Errors
     /// [`TrustError`], or the vault's.
-    pub async fn import_bundle(&self, bundle: TrustBundle) -> Result<Moment, AgencyError> {
+    pub async fn import_bundle(&self, by: &str, bundle: TrustBundle) -> Result<Moment, AgencyError> {
         let as_of = self.trust.import(bundle).await?;
-        self.remember()?;
+        self.remember(Some((by, "trust.import")))?;
         Ok(as_of)
     }
 
-    fn remember(&self) -> Result<(), AgencyError> {
-        let head = hex::encode(self.trust.view().head.to_bytes());
+    /// Keeps the head of the view, and who moved it on, if an operator did.
+    fn remember(&self, act: Option<(&str, &'static str)>) -> Result<(), AgencyError> {
+        let now = self.clock.now();
         tokio::task::block_in_place(|| {
-            let id = head_row(&self.vault);
-            self.vault.write(|change| change.put(HEADS, &id, &head))
+            self.vault.write(|change| {
+                // Looked at in here: of two that come at once, the later one keeps no earlier head.
+                let head = hex::encode(self.trust.view().head.to_bytes());
+                change.put(HEADS, &head_row(change.vault()), &head)?;
+                act.map_or(Ok(()), |(by, operation)| note(change, now, by, operation, Vec::new()))
+            })
         })?;
         Ok(())
     }
@@ -334,42 +341,6 @@ impl Agency {
         self.statuses.token_at(epoch)?.ok_or(AgencyError::Missing("epoch of the status list"))
     }
 
-    /// Revokes, suspends or reinstates a credential; answers once the ledger has the new head.
-    ///
-    /// # Errors
-    /// [`AgencyError::Missing`], [`AgencyError::Status`], or the ledger's.
-    pub async fn set_status(&self, id: &Digest, status: Status, cause: &str) -> Result<u64, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(ISSUED, &RowId::from(*id)))?;
-        let row = row.ok_or(AgencyError::Missing("credential"))?;
-        let epoch = self.statuses.set(row.status_index, status).await?;
-        let signed = self.sign_cause(id, status, cause, epoch);
-        tokio::task::block_in_place(|| {
-            let cause = cause_row(&self.vault, id);
-            self.vault.write(|change| change.put(TEXTS, &cause, &signed))
-        })?;
-        Ok(epoch)
-    }
-
-    /// Why the status of a credential is what it is: a token (`status-cause+jwt`) that the agency signed. Only
-    /// who knows the credential's identifier, 256 random bits, can ask.
-    ///
-    /// # Errors
-    /// [`AgencyError::Missing`] if its status was never changed.
-    pub fn cause(&self, id: &Digest) -> Result<String, AgencyError> {
-        self.vault.get(TEXTS, &cause_row(&self.vault, id))?.ok_or(AgencyError::Missing("change of status"))
-    }
-
-    fn sign_cause(&self, id: &Digest, status: Status, cause: &str, epoch: u64) -> String {
-        let mut header = serde_json::Map::new();
-        header.insert("typ".into(), "status-cause+jwt".into());
-        header.insert("kid".into(), self.keys.ed25519.0.as_str().into());
-        let payload = serde_json::json!({
-            "iss": self.did, "sub": format!("urn:causeway:credential:{id}"), "iat": self.clock.now().seconds(),
-            "status": u8::from(status), "epoch": epoch, "cause": cause,
-        });
-        jws::sign(header, payload.to_string().as_bytes(), &self.keys.ed25519.1)
-    }
-
     /// The anchor receipt of a credential or pass; none while it waits, which is asked for up to `patience`.
     ///
     /// # Errors
@@ -403,7 +374,8 @@ impl Agency {
         })
     }
 
-    /// Writes what an operator did to the audit log.
+    /// Writes to the audit log what an operator did that changed nothing here; a change is noted where it is
+    /// written.
     ///
     /// # Errors
     /// The vault's.
@@ -444,8 +416,16 @@ impl Agency {
     }
 }
 
-fn cause_row(vault: &Vault, credential: &Digest) -> RowId {
-    vault.index(Column::Settings, &[b"status cause", credential.as_bytes()])
+/// Notes what operator `by` does, in the change that does it.
+fn note(
+    change: &mut Batch<'_>,
+    now: Timestamp,
+    by: &str,
+    operation: &'static str,
+    subjects: Vec<Subject>,
+) -> Result<(), VaultError> {
+    audit::append(change, now, Actor::Operator(by.to_owned()), operation, subjects, "done")?;
+    Ok(())
 }
 
 fn head_row(vault: &Vault) -> RowId {
@@ -495,7 +475,7 @@ fn foreign_lists(config: &Config) -> Result<Option<Foreign>, AgencyError> {
     Ok(Some(Foreign {
         verifier: dcc::Verifier::new(trust, sets),
         trust_list: Digest::sha256(&bytes),
-        as_of: did_registry::Timestamp::default().plus(seconds),
+        as_of: Timestamp::default().plus(seconds),
         any_time: config.transcode_as_of_any_time,
     }))
 }

@@ -6,9 +6,10 @@
 //! whole chain anew, or put back an older one; [`verify_chain`] notices when it is given a [`Head`] that
 //! was noted elsewhere, on the ledger for example.
 //!
-//! An entry is written after what it reports and before the operator is answered, in a change of its own: a
-//! crash between the two loses the entry, not the act, and the operator, who got no answer, asks again.
-//! It names rows and digests, never text that a request brought: there is no place for a claim's value.
+//! An entry is written in the same change of the vault as what it reports, so a crash leaves both or neither. An
+//! import is many changes: the first, before any row, says that it is begun, and the last that it is done. What
+//! only reads, or is refused, is noted by itself.
+//! An entry names rows and digests, never text that a request brought: there is no place for a claim's value.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use did_registry::{CredentialType, Did, Digest, Timestamp, canonical, digest};
@@ -66,7 +67,7 @@ pub struct Entry {
     pub operation: String,
     /// To what.
     pub subjects: Vec<Subject>,
-    /// How it ended: `done`, or a stable refusal code.
+    /// How it ended: `done`, or a stable refusal code; `begun` for what ends in an entry of its own.
     pub outcome: String,
     /// The hash of the entry before; for the first, that of nothing.
     pub previous: Digest,

@@ -6,6 +6,7 @@
 //! the schema, so sending the same file again finds the same job. The second pass ([`Import::run`]) stores
 //! rows chunk by chunk; a chunk's records, its issues and the count of rows done are one atomic write. After
 //! a crash the same file goes on where the count stands; rows before it are only read, for their names.
+//! The audit log says who began or resumed it before any row is stored, and that it is done with the last one.
 //!
 //! Within a file a record identifier may appear once. A record that is in the vault with the same claims is
 //! left alone; with other claims it is a conflict.
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 pub use error::{ImportError, Issue, RowFault};
 pub use job::{ImportLimits, JOBS, Job, JobState};
 
+use crate::audit::{self, Actor, Subject};
 use crate::clock::Clock;
 use crate::vault::{Column, RowId, Vault, VaultError};
 use intake::Intake;
@@ -40,6 +42,8 @@ use store::Store;
 
 /// The column that names records; every file has it, and no schema may.
 pub const RECORD_ID: &str = "record_id";
+/// What an import is in the audit log.
+const OPERATION: &str = "records.import";
 /// Bytes of rows that are written together at most.
 const CHUNK_BYTES: u64 = 4 << 20;
 
@@ -58,12 +62,14 @@ impl Imports {
         Arc::new(Self { vault, clock, limits, running: Mutex::default() })
     }
 
-    /// First pass: checks bounds and header, and claims the job. Reads the whole source, so it blocks.
+    /// First pass: checks bounds and header, and claims the job for operator `by`. Reads the whole source, so it
+    /// blocks.
     ///
     /// # Errors
     /// [`ImportError`]; nothing has been stored then.
     pub fn prepare<R: Read + Seek>(
         self: &Arc<Self>,
+        by: &str,
         schema: &Schema,
         mut source: R,
     ) -> Result<Import<R>, ImportError> {
@@ -86,19 +92,25 @@ impl Imports {
         let (digest, bytes_total) = rows.finish();
         // Keyed: the plain hash of a short file would let a reader of the address guess its content.
         let id = self.vault.index(Column::Imports, &[digest.as_bytes(), schema.id().as_bytes()]);
-        let fresh = Job::new(schema.id(), rows_total, bytes_total, self.clock.now());
+        let now = self.clock.now();
         let mut running = self.running();
         if running.contains_key(&id) {
             return Err(ImportError::Running);
         }
-        let job = self.vault.write(|batch| match batch.get(JOBS, &id)? {
-            Some(job) => Ok::<_, VaultError>(job),
-            None => batch.put(JOBS, &id, &fresh).map(|()| fresh),
+        let actor = Actor::Operator(by.to_owned());
+        let job = self.vault.write(|batch| {
+            let known = batch.get(JOBS, &id)?;
+            let job = known.unwrap_or_else(|| Job::new(schema.id(), rows_total, bytes_total, now));
+            if job.state == JobState::Unfinished {
+                batch.put(JOBS, &id, &job)?;
+                audit::append(batch, now, actor.clone(), OPERATION, vec![Subject::Row(id)], "begun")?;
+            }
+            Ok::<_, VaultError>(job)
         })?;
         let (progress, seen) = watch::channel(job);
         running.insert(id, seen);
         drop(running);
-        Ok(Import { imports: Arc::clone(self), schema: schema.clone(), source, digest, id, progress })
+        Ok(Import { imports: Arc::clone(self), schema: schema.clone(), source, digest, id, actor, progress })
     }
 
     /// A job, running or not.
@@ -136,6 +148,7 @@ pub struct Import<R> {
     source: R,
     digest: Digest,
     id: RowId,
+    actor: Actor,
     progress: watch::Sender<Job>,
 }
 
@@ -193,7 +206,7 @@ impl<R: Read + Seek> Import<R> {
         if rows.finish() != (self.digest, job.bytes_total) {
             return Err(ImportError::SourceChanged);
         }
-        job = store.last_rows(&mut chunk)?;
+        job = store.last_rows(&mut chunk, &self.actor)?;
         self.progress.send_replace(job);
         proceed(&job);
         Ok(job)

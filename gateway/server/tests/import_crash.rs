@@ -12,6 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use did_registry::{ClaimKind, ClaimSpec, CredentialType, Schema, Timestamp};
+use gateway::audit;
 use gateway::clock::Clock;
 use gateway::import::{ImportLimits, Imports, Job, JobState};
 use gateway::record::{RECORDS, row_id};
@@ -53,7 +54,7 @@ fn open(directory: &Path) -> (Arc<Vault>, Arc<Imports>) {
 fn import(directory: &Path, proceed: impl FnMut(&Job) -> bool) -> (Arc<Vault>, Job) {
     let (vault, imports) = open(directory);
     let source = File::open(directory.join("records.csv")).unwrap();
-    let job = imports.prepare(&schema(), source).unwrap().run(proceed).unwrap();
+    let job = imports.prepare("clerk", &schema(), source).unwrap().run(proceed).unwrap();
     (vault, job)
 }
 
@@ -69,6 +70,11 @@ fn assert_whole(vault: &Vault, job: &Job) {
             record.as_ref().and_then(|record| record.claims.get("name")).and_then(|name| name.as_str());
         assert_eq!(name, (row % 100 != 7).then(|| name_of(row)).as_deref(), "row {row}");
     }
+}
+
+/// What the audit log says.
+fn outcomes(vault: &Vault) -> Vec<String> {
+    audit::entries(vault, 1, 100).unwrap().into_iter().map(|entry| entry.outcome).collect()
 }
 
 /// A test of its own, and the program that the other test kills.
@@ -153,6 +159,7 @@ fn a_killed_import_goes_on_with_nothing_lost_or_doubled() {
     let directory = tempfile::tempdir().unwrap();
     make_office(directory.path());
     let mut acknowledged = 0;
+    let mut begun = Vec::new();
     for chunks in [1, 3, 1, 7, 2, 12] {
         let mut importer = Importer::start(directory.path());
         for chunk in 0..chunks {
@@ -171,8 +178,13 @@ fn a_killed_import_goes_on_with_nothing_lost_or_doubled() {
         assert_eq!(vault.count(Column::Records).unwrap(), job.stored, "records and count disagree");
         assert_eq!(imports.issues(id, 0, 4096).unwrap().len() as u64, job.issues);
         acknowledged = job.rows_done;
+        begun.push("begun".to_owned());
+        assert_eq!(outcomes(&vault), begun, "no row is stored before its import is noted");
     }
     assert!(acknowledged < ROWS, "every killing was in the middle");
     let (vault, job) = import(directory.path(), |_| true);
     assert_whole(&vault, &job);
+    begun.extend(["begun".to_owned(), "done".to_owned()]);
+    assert_eq!(outcomes(&vault), begun);
+    audit::verify_chain(&vault, None).unwrap();
 }

@@ -8,7 +8,7 @@ use credential::{Finding, Overall, Part, Policy, Reason, dcc, foreign};
 use did_registry::{Digest, PublicKey, Timestamp};
 use rand::rngs::OsRng;
 
-use super::passes::check_pass_key;
+use super::passes::{Act, check_pass_key};
 use super::{Agency, AgencyError};
 
 /// The lists that foreign certificates are verified against.
@@ -48,14 +48,15 @@ impl Agency {
         Ok(self.foreign_verdict(foreign, now, verdict, None))
     }
 
-    /// Verifies a certificate, applies `policy` to it, and gives a pass bound to `holder` if both accept: as of now,
-    /// or as of `at` where that is configured. Rule and facts are always those of now.
+    /// Verifies a certificate, applies `policy` to it, and gives a pass bound to `holder` if both accept, as operator
+    /// `by`: as of now, or as of `at` where that is configured. Rule and facts are always those of now.
     ///
     /// # Errors
     /// As [`Agency::verify_foreign`], [`AgencyError::AsOf`], and [`AgencyError::Missing`] unless the policy is this
     /// agency's.
     pub fn transcode_foreign(
         &self,
+        by: &str,
         qr: &str,
         policy: &Digest,
         holder: &PublicKey,
@@ -94,7 +95,8 @@ impl Agency {
             verdict: Overall::Accept,
             decided: now,
         };
-        let pass = self.give_for_certificate(policy, holder, transcoding, salt)?;
+        let done = Act { by: by.to_owned(), as_of: at };
+        let pass = self.give_for_certificate(policy, holder, transcoding, salt, done)?;
         self.metrics.transcoded(Overall::Accept);
         Ok(self.foreign_verdict(foreign, now, Part::Good, Some(pass)))
     }

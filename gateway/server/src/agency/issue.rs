@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use super::anchors::Anchors;
 use super::rows::{CommitmentKind, ISSUED, IssuedRow, OFFERS, OfferRow};
 use super::statuses::Statuses;
-use super::{Agency, AgencyError};
+use super::{Agency, AgencyError, note};
+use crate::audit::Subject;
 use crate::record::{self, RECORDS, Record, RecordStatus};
 use crate::vault::{Batch, Column, RowId, Vault};
 
@@ -42,13 +43,14 @@ struct Signed {
 }
 
 impl Agency {
-    /// Makes claim codes for records.
+    /// Makes claim codes for records, as operator `by`.
     ///
     /// # Errors
     /// [`AgencyError::Missing`] for an unknown record: then no code is made.
-    pub fn offer(&self, schema: &Digest, record_ids: &[String]) -> Result<Vec<Offer>, AgencyError> {
+    pub fn offer(&self, by: &str, schema: &Digest, record_ids: &[String]) -> Result<Vec<Offer>, AgencyError> {
         self.check_batch(record_ids.len())?;
-        let expires = self.clock.now().plus(OFFER_DAYS * 86_400);
+        let now = self.clock.now();
+        let expires = now.plus(OFFER_DAYS * 86_400);
         self.vault.write(|change| {
             let mut offers = Vec::with_capacity(record_ids.len());
             for record_id in record_ids {
@@ -63,6 +65,7 @@ impl Agency {
                 change.put(OFFERS, &code_row(change.vault(), &code), &row)?;
                 offers.push(Offer { record_id: record_id.clone(), code, expires });
             }
+            note(change, now, by, "offer.make", vec![Subject::Number(offers.len() as u64)])?;
             Ok(offers)
         })
     }
@@ -93,23 +96,27 @@ impl Agency {
         Ok(signed.issued)
     }
 
-    /// Issues over many records at once, to keys that the agency knows to be their holders'. All or none.
+    /// Issues over many records at once, as operator `by`, to keys that the agency knows to be their holders'.
+    /// All or none.
     ///
     /// # Errors
     /// [`AgencyError::Missing`] for an unknown record.
     pub fn issue_batch(
         &self,
+        by: &str,
         schema: &Digest,
         items: &[(String, PublicKey)],
     ) -> Result<Vec<Issued>, AgencyError> {
         self.check_batch(items.len())?;
         let now = self.clock.now();
         let signed = self.vault.write(|change| {
-            let sign = |(record_id, holder): &(String, PublicKey)| {
+            let mut signed = Vec::with_capacity(items.len());
+            for (record_id, holder) in items {
                 let record = record::row_id(change.vault(), schema, record_id);
-                self.sign(change, record, holder, now)
-            };
-            items.iter().map(sign).collect::<Result<Vec<_>, AgencyError>>()
+                signed.push(self.sign(change, record, holder, now)?);
+            }
+            note(change, now, by, "credential.batch", vec![Subject::Number(signed.len() as u64)])?;
+            Ok::<_, AgencyError>(signed)
         })?;
         self.anchors.announce(CommitmentKind::Credential, signed.iter().flat_map(|it| it.digests));
         self.count_issued(signed.len());

@@ -16,7 +16,8 @@ use super::challenges;
 use super::rows::{CommitmentKind, EvidenceRow, IssuedRow, TRANSCODINGS};
 use super::statuses::Statuses;
 use super::trust::View;
-use super::{Agency, AgencyError};
+use super::{Agency, AgencyError, note};
+use crate::audit::Subject;
 use crate::vault::RowId;
 
 /// What the decision was made on, beside the presentation itself.
@@ -26,6 +27,14 @@ struct Trail {
     presentation: Option<String>,
     consent: Option<Digest>,
     salt: Option<Digest>,
+    /// The operator's act that asked for it; none if its holder did.
+    act: Option<Act>,
+}
+
+/// What an operator asked for: who, and as of when if not now.
+pub(super) struct Act {
+    pub(super) by: String,
+    pub(super) as_of: Option<Timestamp>,
 }
 
 impl Agency {
@@ -81,6 +90,7 @@ impl Agency {
                     presentation: retained.then(|| request.presentation.clone()),
                     consent: Some(request.consent.consent.digest()),
                     salt: None,
+                    act: None,
                 };
                 Some(self.give(policy, &request.holder.key, transcoding, trail)?)
             }
@@ -196,6 +206,11 @@ impl Agency {
                 salt: trail.salt,
             };
             change.put(TRANSCODINGS, &RowId::from(id), &evidence)?;
+            if let Some(Act { by, as_of }) = &trail.act {
+                let mut subjects = vec![Subject::Digest(id)];
+                subjects.extend(as_of.map(|at| Subject::Number(at.seconds())));
+                note(change, now, by, "foreign.transcode", subjects)?;
+            }
             Ok::<_, AgencyError>((Pass { id, credential }, digest))
         })?;
         self.anchors.announce(CommitmentKind::Credential, [digest]);
@@ -237,9 +252,16 @@ impl Agency {
         holder: &PublicKey,
         transcoding: Transcoding,
         salt: Digest,
+        act: Act,
     ) -> Result<Pass, AgencyError> {
-        let trail =
-            Trail { nonce: String::new(), anchor: None, presentation: None, consent: None, salt: Some(salt) };
+        let trail = Trail {
+            nonce: String::new(),
+            anchor: None,
+            presentation: None,
+            consent: None,
+            salt: Some(salt),
+            act: Some(act),
+        };
         self.give(policy, holder, transcoding, trail)
     }
 

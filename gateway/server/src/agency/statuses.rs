@@ -141,12 +141,18 @@ impl Statuses {
         Ok(scatter(change.vault(), next))
     }
 
-    /// Sets a status, publishes the list, and returns its epoch once the ledger has its head.
+    /// Sets a status and writes, in the same change, what `explain` does; publishes the list, and returns its
+    /// epoch once the ledger has its head.
     ///
     /// # Errors
     /// [`AgencyError::Status`] for a revocation undone, or the vault's or the ledger's: then the change is kept,
     /// and published later.
-    pub(crate) async fn set(&self, index: u64, status: Status) -> Result<u64, AgencyError> {
+    pub(crate) async fn set(
+        &self,
+        index: u64,
+        status: Status,
+        explain: impl FnOnce(&mut vault::Batch<'_>) -> Result<(), VaultError>,
+    ) -> Result<u64, AgencyError> {
         let changes = tokio::task::block_in_place(|| {
             let mut current = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             let mut changed = current.clone();
@@ -154,7 +160,8 @@ impl Statuses {
             changed.changes += 1;
             self.vault.write(|change| {
                 change.put_bytes(Column::StatusLists, &bits_row(), changed.list.as_bytes())?;
-                change.put(COUNTERS, &setting(&self.vault, "changes"), &changed.changes)
+                change.put(COUNTERS, &setting(&self.vault, "changes"), &changed.changes)?;
+                explain(change)
             })?;
             *current = changed;
             Ok::<_, AgencyError>(current.changes)
@@ -230,8 +237,51 @@ fn scatter(vault: &Vault, number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use did_registry::{Digest, Genesis, NetworkId, Suite, Timestamp};
+    use ledger_node::client::LedgerClient;
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha20Rng;
+
     use super::*;
     use crate::vault::Kek;
+
+    /// The list of an agency whose ledger nobody answers for.
+    fn alone(vault: &Arc<Vault>) -> Statuses {
+        let mut rng = ChaCha20Rng::seed_from_u64(8);
+        let (control, key) =
+            (SigningKey::generate(Suite::Ed25519, &mut rng), SigningKey::generate(Suite::P256, &mut rng));
+        let (own, next) = (control.public_key(), control.public_key().commitment());
+        let did = Genesis::new(NetworkId::new("demo").unwrap(), own, next).did();
+        let client = LedgerClient::new("http://127.0.0.1:9").unwrap();
+        let writer = Arc::new(LedgerWriter::new(client, Digest::sha256(b""), did.clone(), control));
+        let key = (did.url("es256-1"), key);
+        let uri = "https://gd.example/status/1".to_owned();
+        Statuses::open(vault.clone(), writer, did, key, uri, Clock::fixed(Timestamp::default())).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_status_and_what_explains_it_are_written_together_or_not_at_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = Arc::new(Vault::open(directory.path(), Kek::generate()).unwrap());
+        let why = setting(&vault, "why");
+        let read = |statuses: &Statuses| {
+            (statuses.list.lock().unwrap().list.get(7).unwrap(), vault.get(TEXTS, &why).unwrap())
+        };
+        let statuses = alone(&vault);
+        let unexplained = statuses.set(7, Status::Suspended, |change| {
+            change.put(TEXTS, &why, &"half".to_owned())?;
+            Err(VaultError::RowName)
+        });
+        assert!(matches!(unexplained.await, Err(AgencyError::Vault(VaultError::RowName))));
+        assert_eq!(read(&statuses), (Status::Valid, None));
+        assert_eq!(read(&alone(&vault)), (Status::Valid, None));
+        // The ledger is away, and both are kept: for this run, and for the next.
+        let explained =
+            statuses.set(7, Status::Suspended, |change| change.put(TEXTS, &why, &"whole".to_owned()));
+        assert!(matches!(explained.await, Err(AgencyError::Ledger(_))));
+        assert_eq!(read(&statuses), (Status::Suspended, Some("whole".to_owned())));
+        assert_eq!(read(&alone(&vault)), (Status::Suspended, Some("whole".to_owned())));
+    }
 
     #[test]
     fn every_index_is_given_once() {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::job::ISSUES;
 use super::row::Fault;
 use super::source::Place;
-use super::{Issue, JOBS, Job, JobState, RECORD_ID, RowFault};
+use super::{Issue, JOBS, Job, JobState, OPERATION, RECORD_ID, RowFault};
+use crate::audit::{self, Actor, Subject};
 use crate::clock::Clock;
 use crate::record::{self, RECORDS, Record, RecordStatus};
 use crate::vault::{Batch, Column, RowId, Vault, VaultError};
@@ -38,16 +39,16 @@ impl<'i> Store<'i> {
 
     /// Stores some rows.
     pub(super) fn rows(&self, rows: &mut Vec<Row>) -> Result<Job, VaultError> {
-        self.write(rows, false)
+        self.write(rows, None)
     }
 
-    /// Stores the rows that are left, and ends the job.
-    pub(super) fn last_rows(&self, rows: &mut Vec<Row>) -> Result<Job, VaultError> {
-        self.write(rows, true)
+    /// Stores the rows that are left, and ends the job that `actor` saw to.
+    pub(super) fn last_rows(&self, rows: &mut Vec<Row>, actor: &Actor) -> Result<Job, VaultError> {
+        self.write(rows, Some(actor))
     }
 
-    /// One atomic write: records, issues, and how far the job has come.
-    fn write(&self, rows: &mut Vec<Row>, last: bool) -> Result<Job, VaultError> {
+    /// One atomic write: records, issues, how far the job has come, and, with the last, who saw to it.
+    fn write(&self, rows: &mut Vec<Row>, last: Option<&Actor>) -> Result<Job, VaultError> {
         let now = self.clock.now();
         self.vault.write(|batch| {
             let mut job = batch
@@ -59,9 +60,11 @@ impl<'i> Store<'i> {
                 self.row(batch, &mut job, row, now)?;
             }
             job.updated = now;
-            if last {
+            if let Some(actor) = last {
                 job.state = JobState::Finished;
                 job.bytes_done = job.bytes_total;
+                let subjects = vec![Subject::Row(self.id), Subject::Number(job.stored)];
+                audit::append(batch, now, actor.clone(), OPERATION, subjects, "done")?;
             }
             batch.put(JOBS, &self.id, &job)?;
             Ok(job)

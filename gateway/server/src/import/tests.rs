@@ -49,7 +49,7 @@ fn office() -> Office {
 
 impl Office {
     fn prepare(&self, file: &[u8]) -> Result<Import<Cursor<Vec<u8>>>, ImportError> {
-        self.imports.prepare(&schema(), Cursor::new(file.to_vec()))
+        self.imports.prepare("clerk", &schema(), Cursor::new(file.to_vec()))
     }
 
     fn import(&self, file: &[u8]) -> (RowId, Job) {
@@ -126,7 +126,7 @@ fn a_byte_order_mark_is_recognised_however_the_bytes_arrive() {
     }
     let office = office();
     let file = format!("\u{feff}{}", population(1, 3));
-    let import = office.imports.prepare(&schema(), Drip(Cursor::new(file.into_bytes()))).unwrap();
+    let import = office.imports.prepare("clerk", &schema(), Drip(Cursor::new(file.into_bytes()))).unwrap();
     assert_eq!(import.run(|_| true).unwrap().stored, 3);
 }
 
@@ -225,7 +225,7 @@ fn a_header_that_does_not_fit_is_refused_before_anything_is_stored() {
     }
     let mut odd = schema();
     odd.claims.insert(RECORD_ID.into(), ClaimSpec { kind: ClaimKind::Date, required: false });
-    let error = office.imports.prepare(&odd, Cursor::new(HEADER.as_bytes())).unwrap_err();
+    let error = office.imports.prepare("clerk", &odd, Cursor::new(HEADER.as_bytes())).unwrap_err();
     assert!(matches!(error, ImportError::Schema(SchemaError::Senseless(_))));
 }
 
@@ -303,7 +303,7 @@ fn another_schema_is_another_job_and_another_record() {
     let (first, _) = office.import(file.as_bytes());
     let mut next = schema();
     next.version = 2;
-    let import = office.imports.prepare(&next, Cursor::new(file.into_bytes())).unwrap();
+    let import = office.imports.prepare("clerk", &next, Cursor::new(file.into_bytes())).unwrap();
     assert_ne!(import.id(), first);
     assert_eq!(import.run(|_| true).unwrap().stored, 5);
     assert_eq!(office.vault.count(Column::Records).unwrap(), 10);
@@ -333,6 +333,33 @@ fn an_import_can_rest_and_go_on_at_every_chunk() {
 }
 
 #[test]
+fn the_audit_log_says_who_began_and_resumed_an_import_and_when_it_was_done() {
+    let office = office();
+    let file = population(19, 120);
+    let import = |by: &str, proceed: bool| {
+        let import = office.imports.prepare(by, &schema(), Cursor::new(file.clone().into_bytes())).unwrap();
+        (import.id(), import.run(|_| proceed).unwrap())
+    };
+    let (id, _) = import("ana", false);
+    let (_, job) = import("wei", true);
+    import("rui", true); // changes nothing, so nothing is noted
+    assert!(office.prepare(b"no,header,of,ours\n").is_err());
+    let noted: Vec<_> = audit::entries(&office.vault, 1, 100)
+        .unwrap()
+        .into_iter()
+        .map(|entry| (entry.actor, entry.operation, entry.subjects, entry.outcome))
+        .collect();
+    let entry = |by: &str, subjects, outcome: &str| {
+        (Actor::Operator(by.to_owned()), "records.import".to_owned(), subjects, outcome.to_owned())
+    };
+    let begun = vec![Subject::Row(id)];
+    let done = vec![Subject::Row(id), Subject::Number(job.stored)];
+    let expected =
+        [entry("ana", begun.clone(), "begun"), entry("wei", begun, "begun"), entry("wei", done, "done")];
+    assert_eq!(noted, expected);
+}
+
+#[test]
 fn a_vault_that_was_dropped_between_chunks_goes_on_after_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let kek_file = directory.path().join("kek");
@@ -345,12 +372,13 @@ fn a_vault_that_was_dropped_between_chunks_goes_on_after_reopening() {
     let file = population(13, 300);
     for round in 1..=5u64 {
         let (_vault, imports) = open();
-        let import = imports.prepare(&schema(), Cursor::new(file.as_bytes())).unwrap();
+        let import = imports.prepare("clerk", &schema(), Cursor::new(file.as_bytes())).unwrap();
         assert_eq!(import.job().rows_done, (round - 1) * 50);
         assert_eq!(import.run(|_| false).unwrap().rows_done, round * 50);
     }
     let (vault, imports) = open();
-    let job = imports.prepare(&schema(), Cursor::new(file.as_bytes())).unwrap().run(|_| true).unwrap();
+    let job =
+        imports.prepare("clerk", &schema(), Cursor::new(file.as_bytes())).unwrap().run(|_| true).unwrap();
     assert_eq!((job.stored, job.unchanged, job.state), (300, 0, JobState::Finished));
     assert_eq!(vault.count(Column::Records).unwrap(), 300);
 }
@@ -393,7 +421,7 @@ fn a_file_that_changes_under_our_hands_is_not_finished() {
     }
     let office = office();
     let passes = [population(19, 20), population(20, 20)].map(|file| Cursor::new(file.into_bytes()));
-    let import = office.imports.prepare(&schema(), Shifty { passes, pass: 0 }).unwrap();
+    let import = office.imports.prepare("clerk", &schema(), Shifty { passes, pass: 0 }).unwrap();
     let id = import.id();
     assert!(matches!(import.run(|_| true), Err(ImportError::SourceChanged)));
     assert_eq!(office.imports.job(&id).unwrap().unwrap().state, JobState::Unfinished);

@@ -15,7 +15,6 @@ use serde_json::json;
 
 use super::{App, base64url, run};
 use crate::agency::Offer;
-use crate::audit::Subject;
 use crate::body::Body;
 use crate::operator::{MayIssue, Operator};
 use crate::problem::Problem;
@@ -38,11 +37,7 @@ pub(super) async fn offer(
     operator: Operator<MayIssue>,
     Body(request): Body<OfferRequest>,
 ) -> Result<(StatusCode, Json<Offers>), Problem> {
-    let offers = run(move || {
-        let offers = app.agency.offer(&request.schema, &request.record_ids)?;
-        app.agency.note(operator.name(), "offer.make", vec![Subject::Number(offers.len() as u64)], "done")?;
-        Ok(offers)
-    });
+    let offers = run(move || app.agency.offer(operator.name(), &request.schema, &request.record_ids));
     Ok((StatusCode::CREATED, Json(Offers { offers: offers.await? })))
 }
 
@@ -80,14 +75,7 @@ pub(super) async fn batch(
 ) -> Result<(StatusCode, Json<Batch>), Problem> {
     let issued = run(move || {
         let items: Vec<_> = request.items.into_iter().map(|item| (item.record_id, item.holder)).collect();
-        let issued = app.agency.issue_batch(&request.schema, &items)?;
-        app.agency.note(
-            operator.name(),
-            "credential.batch",
-            vec![Subject::Number(issued.len() as u64)],
-            "done",
-        )?;
-        Ok(issued)
+        app.agency.issue_batch(operator.name(), &request.schema, &items)
     });
     Ok((StatusCode::CREATED, Json(Batch { issued: issued.await? })))
 }
@@ -117,17 +105,12 @@ pub(super) async fn set_status(
     if request.cause.trim().is_empty() || request.cause.chars().count() > 280 {
         return Err(Problem::refused("CAUSE", "a change of status has a cause of 1 to 280 characters"));
     }
-    let (status, operation) = match request.status {
-        Wanted::Valid => (Status::Valid, "credential.reinstate"),
-        Wanted::Suspended => (Status::Suspended, "credential.suspend"),
-        Wanted::Revoked => (Status::Invalid, "credential.revoke"),
+    let status = match request.status {
+        Wanted::Valid => Status::Valid,
+        Wanted::Suspended => Status::Suspended,
+        Wanted::Revoked => Status::Invalid,
     };
-    let epoch = app.agency.set_status(&id, status, request.cause.trim()).await?;
-    let agency = app.agency.clone();
-    run(move || {
-        agency.note(operator.name(), operation, vec![Subject::Digest(id), Subject::Number(epoch)], "done")
-    })
-    .await?;
+    let epoch = app.agency.set_status(operator.name(), &id, status, request.cause.trim()).await?;
     Ok(Json(json!({"epoch": epoch})).into_response())
 }
 

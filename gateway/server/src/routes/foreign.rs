@@ -97,11 +97,11 @@ pub(super) async fn transcode(
 ) -> Result<Json<Answer>, Problem> {
     let verdict = run(move || {
         let TranscodeRequest { qr, policy, holder, at } = request;
-        let verdict = app.agency.transcode_foreign(&qr, &policy, &holder, at)?;
-        let outcome = verdict.reasons.first().map_or("done", |finding| finding.code.code());
-        let mut subjects: Vec<_> = verdict.pass.iter().map(|pass| Subject::Digest(pass.id)).collect();
-        subjects.extend(at.map(|at| Subject::Number(at.seconds())));
-        app.agency.note(operator.name(), "foreign.transcode", subjects, outcome)?;
+        let verdict = app.agency.transcode_foreign(operator.name(), &qr, &policy, &holder, at)?;
+        if let Some(finding) = verdict.reasons.first() {
+            let subjects = at.map(|at| Subject::Number(at.seconds())).into_iter().collect();
+            app.agency.note(operator.name(), "foreign.transcode", subjects, finding.code.code())?;
+        }
         Ok(verdict)
     });
     Ok(Json(verdict.await?.into()))

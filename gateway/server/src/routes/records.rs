@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::agency::AgencyError;
-use crate::audit::Subject;
 use crate::import::{Issue, Job};
 use crate::operator::{MayIssue, Operator};
 use crate::problem::Problem;
@@ -37,21 +36,15 @@ pub(super) async fn import(
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     let schema = app.agency.published_schema(&query.schema)?;
     let agency = app.agency.clone();
-    let prepared =
-        tokio::task::spawn_blocking(move || agency.imports().prepare(&schema, Cursor::new(body))).await;
-    let import = prepared.map_err(|error| Problem::internal(&error))??;
+    let prepared = tokio::task::spawn_blocking(move || {
+        agency.imports().prepare(operator.name(), &schema, Cursor::new(body))
+    });
+    let import = prepared.await.map_err(|error| Problem::internal(&error))??;
     let job = import.id();
     tokio::task::spawn_blocking(move || {
         let before = import.job();
-        let done = import.run(|_| true);
-        match done {
-            Ok(after) => {
-                app.agency.metrics().imported(&before, &after);
-                let subjects = vec![Subject::Row(job), Subject::Number(after.stored)];
-                if let Err(error) = app.agency.note(operator.name(), "records.import", subjects, "done") {
-                    tracing::error!(%error, "the audit log did not take an import");
-                }
-            }
+        match import.run(|_| true) {
+            Ok(after) => app.agency.metrics().imported(&before, &after),
             Err(error) => tracing::error!(%error, job = %job, "an import stopped; the same file goes on"),
         }
     });

@@ -40,9 +40,7 @@ pub(super) async fn import_bundle(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let bundle = TrustBundle::from_bytes(&body)?;
-    let as_of = app.agency.import_bundle(bundle).await?;
-    let agency = app.agency.clone();
-    run(move || agency.note(operator.name(), "trust.import", Vec::new(), "done")).await?;
+    let as_of = app.agency.import_bundle(operator.name(), bundle).await?;
     Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
 }
 
@@ -50,9 +48,7 @@ pub(super) async fn refresh(
     State(app): State<App>,
     operator: Operator<MayAdminister>,
 ) -> Result<Json<Value>, Problem> {
-    let as_of = app.agency.refresh().await?;
-    let agency = app.agency.clone();
-    run(move || agency.note(operator.name(), "trust.refresh", Vec::new(), "done")).await?;
+    let as_of = app.agency.refresh(Some(operator.name())).await?;
     Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
 }
 

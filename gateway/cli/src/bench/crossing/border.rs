@@ -149,7 +149,7 @@ impl Border {
     pub(super) async fn offer(&self, count: usize) -> anyhow::Result<Vec<String>> {
         let (agency, schema) = (self.home.agency().clone(), self.schema);
         let records: Vec<String> = (0..count).map(record_id).collect();
-        let offers = spawn_blocking(move || agency.offer(&schema, &records)).await??;
+        let offers = spawn_blocking(move || agency.offer("bench", &schema, &records)).await??;
         Ok(offers.into_iter().map(|offer| offer.code).collect())
     }
 
@@ -158,7 +158,7 @@ impl Border {
         let (agency, schema) = (self.home.agency().clone(), self.schema);
         let items: Vec<_> =
             keys.into_iter().enumerate().map(|(number, key)| (record_id(number), key)).collect();
-        Ok(spawn_blocking(move || agency.issue_batch(&schema, &items)).await??)
+        Ok(spawn_blocking(move || agency.issue_batch("bench", &schema, &items)).await??)
     }
 
     /// The receipt that a credential was anchored, as the source hands it out.
@@ -205,7 +205,7 @@ fn import(config: &Config, clock: &Clock, schema: &did_registry::Schema) -> anyh
     }
     let vault = Arc::new(Vault::open(&config.vault_directory(), config.kek()?)?);
     let imports = Imports::new(vault, clock.clone(), config.limits.import());
-    let job = imports.prepare(schema, Cursor::new(csv))?.run(|_| true)?;
+    let job = imports.prepare("bench", schema, Cursor::new(csv))?.run(|_| true)?;
     ensure!(job.stored == RECORDS as u64, "{} of {RECORDS} records were stored", job.stored);
     Ok(())
 }
@@ -213,7 +213,7 @@ fn import(config: &Config, clock: &Clock, schema: &did_registry::Schema) -> anyh
 /// A view of the ledger that has both agencies' status lists.
 async fn view(abroad: &Gateway, genesis: &Genesis) -> anyhow::Result<(Vec<u8>, Facts)> {
     for _ in 0..TRIES {
-        abroad.agency().refresh().await?;
+        abroad.agency().refresh(None).await?;
         let bundle: TrustBundle = abroad.agency().bundle(None).await?;
         let bytes = bundle.to_bytes();
         let (_, facts) = bundle.verify(&TrustedHead::from_genesis(genesis, &bundle.head)?)?;
