@@ -84,6 +84,7 @@ impl Office {
             status_hosts: Vec::new(),
             guardians: None,
             trust_list: None,
+            trust_list_ages: None,
             value_sets: None,
             egress_log: None,
             refresh_seconds: 1,

@@ -59,6 +59,25 @@ impl Default for AgeLimits {
     }
 }
 
+impl AgeLimits {
+    /// Whether what is known as of `as_of` is past the amber limit; `what` names it in a refusal.
+    ///
+    /// # Errors
+    /// `LIST_STALE` past the refusal limit; `CLOCK_SUSPECT` if it lies in the future.
+    pub fn check_age(self, what: &str, as_of: Timestamp, now: Timestamp) -> Result<bool, Finding> {
+        // Its maker and a checkpoint may disagree by a little; by more, one of the clocks is wrong.
+        if as_of > now.plus(300) {
+            return Err(Finding::new(Reason::ClockSuspect, format!("the clock is behind {what}")));
+        }
+        let age = now.since(as_of);
+        if age >= self.refuse {
+            let detail = format!("{what} is {} h old, {} h are allowed", age / 3600, self.refuse / 3600);
+            return Err(Finding::new(Reason::ListStale, detail));
+        }
+        Ok(age >= self.amber)
+    }
+}
+
 /// How old what was decided on is; every verdict states it (P4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Ages {
@@ -78,17 +97,9 @@ impl Facts {
     /// # Errors
     /// `LIST_STALE` past the refusal limit; `CLOCK_SUSPECT` if the facts lie in the future.
     pub fn ages(&self, now: Timestamp, limits: AgeLimits) -> Result<Ages, Finding> {
-        // A ledger and a checkpoint may disagree by a little; by more, one of the clocks is wrong.
-        if self.as_of.time > now.plus(300) {
-            return Err(Finding::new(Reason::ClockSuspect, "the clock is behind the trust bundle"));
-        }
+        let amber = limits.check_age("the trust bundle", self.as_of.time, now)?;
         let age = now.since(self.as_of.time);
-        if age >= limits.refuse {
-            let detail =
-                format!("the trust bundle is {} h old, {} h are allowed", age / 3600, limits.refuse / 3600);
-            return Err(Finding::new(Reason::ListStale, detail));
-        }
-        Ok(Ages { keys: age, rules: age, status: Some(age), amber: age >= limits.amber })
+        Ok(Ages { keys: age, rules: age, status: Some(age), amber })
     }
 
     /// The key that `url` names, if it is its issuer's to use for `purpose` on something issued at `issued`.

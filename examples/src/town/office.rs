@@ -58,6 +58,7 @@ impl Office {
             status_hosts: vec![other.to_string()],
             guardians: None,
             trust_list: Some(data.join("trustlist.json")),
+            trust_list_ages: None,
             value_sets: Some(data.join("valuesets")),
             egress_log: Some("egress.log".into()),
             refresh_seconds: 3_600,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use credential::anchor::LeafKind;
 use credential::dcc::{TrustList, ValueSets, Verifier};
@@ -90,6 +91,77 @@ async fn the_fixed_shape_of_a_verdict_on_a_foreign_certificate() {
     let (qr, _) = case(&cases()[0].0);
     let answer = town.macau.post(None, VERIFY, &json!({"qr": qr})).await.unwrap().json();
     assert_eq!((&answer["verdict"], &answer["reasons"][0]["code"]), (&json!("refuse"), &json!("EXPIRED")));
+}
+
+/// Macau starts anew with a trust list of this age, and with `limits` added to its configuration.
+async fn with_list(town: &mut Town, age: i64, limits: &str) {
+    town.macau.stop().await.unwrap();
+    let list = town.macau.directory.join("list.json");
+    std::fs::copy(data().join("trustlist.json"), &list).unwrap();
+    let written = town.clock.now().seconds().checked_add_signed(-age).unwrap();
+    let file = std::fs::File::options().write(true).open(&list).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(written)).unwrap();
+    let path = town.macau.directory.join("gateway.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (own, _) = text.split_once("[trust_list_ages]").unwrap_or((&text, ""));
+    let listed = |line: &str| {
+        if line.starts_with("trust_list_file") {
+            "trust_list_file = \"list.json\"".to_owned()
+        } else {
+            line.to_owned()
+        }
+    };
+    let own: Vec<String> = own.lines().map(listed).collect();
+    std::fs::write(&path, format!("{}\n{limits}", own.join("\n"))).unwrap();
+    town.macau.start().await.unwrap();
+    town.follow().await.unwrap();
+}
+
+/// P4, as far as a file without a signature allows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_trust_list_is_told_and_where_limits_are_set_decides_nothing() {
+    const HOUR: i64 = 3_600;
+    let limits = "[trust_list_ages]\namber_hours = 24\nrefuse_hours = 72\n";
+    let (mut town, _place) = town().await;
+    let find =
+        |reason: Option<&str>| case(&cases().iter().find(|(_, it)| it.as_deref() == reason).unwrap().0);
+    let (good, forged) = (find(None), find(Some("BAD_SIGNATURE")));
+    let bearer = SigningKey::generate(Suite::Ed25519, &mut ChaCha20Rng::seed_from_u64(9)).public_key();
+    for (age, limits, amber, verdict, faults) in [
+        (10 * 366 * 24 * HOUR, "", None, "accept", &[][..]),
+        (24 * HOUR - 1, limits, Some(false), "accept", &[]),
+        (24 * HOUR, limits, Some(true), "accept", &[]),
+        (72 * HOUR - 1, limits, Some(true), "accept", &[]),
+        (72 * HOUR, limits, Some(true), "undecided", &["LIST_STALE"]),
+        (-24 * HOUR, limits, Some(true), "undecided", &["CLOCK_SUSPECT"]),
+    ] {
+        with_list(&mut town, age, limits).await;
+        let codes = |body: &Value| -> Vec<String> {
+            let reasons = body["reasons"].as_array().unwrap().iter();
+            reasons.map(|reason| reason["code"].as_str().unwrap().to_owned()).collect()
+        };
+        let ask = |(qr, at): &(String, Timestamp)| json!({"qr": qr, "at": at});
+        let verified = town.macau.post(None, VERIFY, &ask(&good)).await.unwrap().json();
+        let mut question = ask(&good);
+        question["policy"] = json!(town.rules.foreign.id());
+        question["holder"] = json!(bearer);
+        let transcoded = town.macau.post(Some(Role::Verify), TRANSCODE, &question).await.unwrap().json();
+        for body in [&verified, &transcoded] {
+            assert_eq!(
+                (&body["verdict"], codes(body)),
+                (&json!(verdict), faults.iter().map(|&it| it.to_owned()).collect()),
+                "{age}: {body}"
+            );
+            assert_eq!(body["ages"]["trust_list"], json!(age.max(0)));
+            assert_eq!(body["ages"].get("amber").map(|it| it.as_bool().unwrap()), amber);
+        }
+        assert_eq!(transcoded.get("pass").is_some(), verdict == "accept", "{transcoded}");
+        // What is bad on any list stays bad.
+        let body = town.macau.post(None, VERIFY, &ask(&forged)).await.unwrap().json();
+        let all: Vec<String> =
+            std::iter::once("BAD_SIGNATURE").chain(faults.iter().copied()).map(str::to_owned).collect();
+        assert_eq!((&body["verdict"], codes(&body)), (&json!("refuse"), all));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,7 +40,7 @@ pub use trust::TrustError;
 
 use crate::audit::{self, Actor, Subject};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Ages, Config, ConfigError};
 use crate::fetch::{FetchError, Fetcher};
 use crate::import::Imports;
 use crate::metrics::Metrics;
@@ -216,10 +216,7 @@ impl Agency {
             did,
             keys: SigningKeys { es256, ed25519 },
             clock: clock.clone(),
-            limits: AgeLimits {
-                amber: config.ages.amber_hours * 3600,
-                refuse: config.ages.refuse_hours * 3600,
-            },
+            limits: config.ages.limits(),
             trust,
             statuses,
             anchors,
@@ -476,6 +473,7 @@ fn foreign_lists(config: &Config) -> Result<Option<Foreign>, AgencyError> {
         verifier: dcc::Verifier::new(trust, sets),
         trust_list: Digest::sha256(&bytes),
         as_of: Timestamp::default().plus(seconds),
+        limits: config.trust_list_ages.map(Ages::limits),
         any_time: config.transcode_as_of_any_time,
     }))
 }

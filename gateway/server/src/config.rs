@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use credential::facts::AgeLimits;
 use did_registry::{Did, Secret, SigningKey, Suite};
 use serde::Deserialize;
 
@@ -61,8 +62,12 @@ pub struct Config {
     pub ledger_url: String,
     /// The ledger's genesis document, which pins the network. With another one every head is refused.
     pub genesis_file: PathBuf,
-    /// Trust list for foreign certificates. Without it each of them ends with `KEY_UNKNOWN`.
+    /// Trust list for foreign certificates. Without it they are not verified at all.
     pub trust_list_file: Option<PathBuf>,
+    /// How old the trust list may be, by its file's time: the list itself bears no date that anybody signed.
+    /// Absent: its age is told and refuses nothing, so a key that its country withdrew counts for as long as the
+    /// file stays. Present: bring the file anew more often than that, and restart.
+    pub trust_list_ages: Option<Ages>,
     /// Directory of value sets for foreign certificates. Without it they are not verified at all.
     pub value_sets_directory: Option<PathBuf>,
     /// Lets an operator have a foreign certificate transcoded as of a time in the request, for tests and
@@ -96,7 +101,7 @@ fn two() -> u64 {
     2
 }
 
-/// How old facts may be when they decide.
+/// How old something may be that decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ages {
@@ -105,6 +110,21 @@ pub struct Ages {
     /// From this age on nothing is accepted. Too high: a revocation works too late; too low: a cut cable
     /// closes the gate. Default 72.
     pub refuse_hours: u64,
+}
+
+impl Ages {
+    /// The limits, for those who decide.
+    pub fn limits(self) -> AgeLimits {
+        AgeLimits { amber: self.amber_hours * 3600, refuse: self.refuse_hours * 3600 }
+    }
+
+    /// `fields` are the names of the two.
+    fn check(self, fields: [&'static str; 2]) -> Result<(), ConfigError> {
+        let [amber, refuse] = fields;
+        require(amber, self.amber_hours >= 1, "at least 1")?;
+        require(refuse, self.refuse_hours > self.amber_hours, "more than the hours to amber")?;
+        require(refuse, self.refuse_hours <= 24 * 366, "at most a year")
+    }
 }
 
 impl Default for Ages {
@@ -324,10 +344,11 @@ impl Config {
             require(field, apart, "a secret file lies outside the vault's directory")?;
         }
         require("refresh_seconds", (1..=3_600).contains(&self.refresh_seconds), "1 to 3,600")?;
-        let Ages { amber_hours, refuse_hours } = self.ages;
-        require("ages.amber_hours", amber_hours >= 1, "at least 1")?;
-        require("ages.refuse_hours", refuse_hours > amber_hours, "more than ages.amber_hours")?;
-        require("ages.refuse_hours", refuse_hours <= 24 * 366, "at most a year")?;
+        self.ages.check(["ages.amber_hours", "ages.refuse_hours"])?;
+        if let Some(ages) = self.trust_list_ages {
+            require("trust_list_ages", self.trust_list_file.is_some(), "stands with a trust_list_file")?;
+            ages.check(["trust_list_ages.amber_hours", "trust_list_ages.refuse_hours"])?;
+        }
         let Limits { request_seconds, connections, idle_seconds, .. } = self.limits;
         require("limits.request_seconds", (1..=600).contains(&request_seconds), "1 to 600")?;
         require("limits.connections", (1..=65_536).contains(&connections), "1 to 65,536")?;

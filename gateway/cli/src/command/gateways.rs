@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use did_registry::{Guardians, PublicKey};
 use gateway::Gateway;
-use gateway::config::Config;
+use gateway::config::{Ages, Config};
 use rand::rngs::OsRng;
 
 use super::service::{AddressFile, told_to_stop};
@@ -70,6 +70,12 @@ pub(super) struct InitArgs {
     /// Trust list for foreign certificates.
     #[arg(long, value_name = "FILE", requires = "value_sets")]
     trust_list: Option<PathBuf>,
+    /// Hours after which the trust list's age, by its file's time, turns amber.
+    #[arg(long, value_name = "HOURS", requires_all = ["trust_list", "trust_list_refuse"])]
+    trust_list_amber: Option<u64>,
+    /// Hours after which nothing is decided on the trust list; without, its age is told and refuses nothing.
+    #[arg(long, value_name = "HOURS", requires_all = ["trust_list", "trust_list_amber"])]
+    trust_list_refuse: Option<u64>,
     /// Directory of value sets for foreign certificates.
     #[arg(long, value_name = "DIR", requires = "trust_list")]
     value_sets: Option<PathBuf>,
@@ -116,6 +122,10 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         status_hosts: args.status_hosts,
         guardians,
         trust_list: absolute(args.trust_list)?,
+        trust_list_ages: args
+            .trust_list_amber
+            .zip(args.trust_list_refuse)
+            .map(|(amber_hours, refuse_hours)| Ages { amber_hours, refuse_hours }),
         value_sets: absolute(args.value_sets)?,
         egress_log: absolute(args.egress_log)?,
         refresh_seconds: args.refresh,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use did_registry::{
     Did, DidRecord, Genesis as DidGenesis, Guardians, Moment, Purposes, Secret, Service, SigningKey, Suite,
 };
-use gateway::config::Config;
+use gateway::config::{Ages, Config};
 use gateway::operator::{Operators, Role, new_token};
 use ledger_chain::Genesis;
 use rand::{CryptoRng, RngCore};
@@ -35,6 +35,8 @@ pub struct AgencyPlan {
     pub guardians: Option<Guardians>,
     /// Trust list for foreign certificates.
     pub trust_list: Option<PathBuf>,
+    /// How old that list may be; none: its age is told and refuses nothing.
+    pub trust_list_ages: Option<Ages>,
     /// Value sets for foreign certificates.
     pub value_sets: Option<PathBuf>,
     /// Where to record what leaves.
@@ -131,5 +133,12 @@ fn configuration(plan: &AgencyPlan, did: &Did) -> String {
             set(name, path.display().to_string().into());
         }
     }
-    toml::to_string(&table).expect("serialises because every value is text, a number or a list")
+    if let Some(ages) = plan.trust_list_ages {
+        let hours = |hours: u64| Value::from(i64::try_from(hours).unwrap_or(i64::MAX));
+        let entries = [("amber_hours", ages.amber_hours), ("refuse_hours", ages.refuse_hours)];
+        let entries = entries.map(|(name, limit)| (name.to_owned(), hours(limit)));
+        table.insert("trust_list_ages".to_owned(), Value::Table(entries.into_iter().collect()));
+    }
+    toml::to_string(&table)
+        .expect("serialises because every value is text, a number, a list or a table of numbers")
 }

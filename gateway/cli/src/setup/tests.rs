@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use did_registry::Guardians;
-use gateway::config::Config;
+use gateway::config::{Ages, Config};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 
@@ -31,6 +31,7 @@ fn agency_plan(genesis: &Genesis) -> AgencyPlan {
         status_hosts: vec!["127.0.0.1:8082".into()],
         guardians: None,
         trust_list: None,
+        trust_list_ages: None,
         value_sets: None,
         egress_log: Some("egress.log".into()),
         refresh_seconds: 2,
@@ -114,6 +115,27 @@ fn an_agency_is_what_the_gateway_takes() {
             "the token is shown once and not kept"
         );
     }
+}
+
+#[test]
+fn a_trust_lists_age_is_bounded_where_that_is_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let made = network(&directory.path().join("network"), &plan(1, 1), &mut rng).unwrap();
+    let list = directory.path().join("list.json");
+    fs::write(&list, "{}").unwrap();
+    let (list, value_sets) = (Some(list), Some(directory.path().to_owned()));
+    let listed = AgencyPlan { trust_list: list, value_sets, ..agency_plan(&made.genesis) };
+    let bounded = Ages { amber_hours: 12, refuse_hours: 36 };
+    for (name, ages) in [("told", None), ("bounded", Some(bounded))] {
+        let plan = AgencyPlan { trust_list_ages: ages, ..listed.clone() };
+        let new = agency(&directory.path().join(name), &plan, &mut rng).unwrap();
+        assert_eq!(Config::load(&new.config).unwrap().trust_list_ages, ages);
+    }
+    let senseless = Some(Ages { amber_hours: 36, refuse_hours: 36 });
+    let plan = AgencyPlan { trust_list_ages: senseless, ..listed };
+    let refused = agency(&directory.path().join("senseless"), &plan, &mut rng).unwrap_err();
+    assert!(refused.to_string().contains("trust_list_ages.refuse_hours"), "{refused}");
 }
 
 #[test]

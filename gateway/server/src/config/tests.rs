@@ -1,4 +1,5 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::key_file::KeyFileError;
@@ -18,6 +19,9 @@ operators_file = "operators.toml"
 ledger_url = "http://ledger:7700"
 genesis_file = "genesis.json"
 "#;
+
+/// With a trust list.
+static LISTED: LazyLock<String> = LazyLock::new(|| format!("{WHOLE}trust_list_file = \"list.json\"\n"));
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("/etc/causeway"))
@@ -39,10 +43,14 @@ fn defaults_and_paths_are_as_documented() {
     assert_eq!(config.limits.import().chunk_rows, 500);
     assert_eq!((config.anchor.max_delay(), config.anchor.max_size), (Duration::from_millis(200), 4096));
     assert_eq!((config.trust_list_file, config.egress_log), (None, None));
+    assert_eq!(config.trust_list_ages, None, "an old trust list is told, and refuses nothing");
     let config =
         parse(&format!("{WHOLE}egress_log = \"/var/log/egress\"\n[ages]\nrefuse_hours = 48")).unwrap();
     assert_eq!(config.egress_log.as_deref(), Some(Path::new("/var/log/egress")), "absolute paths stay");
     assert_eq!((config.ages.amber_hours, config.ages.refuse_hours), (24, 48));
+    let config = parse(&format!("{}[trust_list_ages]\nrefuse_hours = 36", *LISTED)).unwrap();
+    let limits = config.trust_list_ages.unwrap().limits();
+    assert_eq!((limits.amber, limits.refuse), (24 * 3600, 36 * 3600));
 }
 
 #[test]
@@ -63,6 +71,10 @@ fn an_error_names_its_field() {
         (format!("{WHOLE}[ages]\namber_hours = 0"), "ages.amber_hours"),
         (format!("{WHOLE}[ages]\nrefuse_hours = 24"), "ages.refuse_hours"),
         (format!("{WHOLE}[ages]\nrefuse_hours = 100000"), "ages.refuse_hours"),
+        (format!("{WHOLE}[trust_list_ages]\nrefuse_hours = 72"), "trust_list_ages"),
+        (format!("{}[trust_list_ages]\namber_hours = 0", *LISTED), "trust_list_ages.amber_hours"),
+        (format!("{}[trust_list_ages]\nrefuse_hours = 24", *LISTED), "trust_list_ages.refuse_hours"),
+        (format!("{}[trust_list_ages]\nrefuse_hours = 9999", *LISTED), "trust_list_ages.refuse_hours"),
         (format!("{WHOLE}[limits]\nbody_bytes = 10"), "limits.body_bytes"),
         (format!("{WHOLE}[limits]\nrequest_seconds = 0"), "limits.request_seconds"),
         (format!("{WHOLE}[limits]\nconnections = 0"), "limits.connections"),
@@ -95,6 +107,7 @@ fn missing_unknown_and_mistyped_fields_are_named() {
     for (text, name) in [
         (format!("{WHOLE}lissten = 1"), "lissten"),
         (format!("{WHOLE}[ages]\namber = 1"), "amber"),
+        (format!("{}[trust_list_ages]\nhours = 1", *LISTED), "hours"),
         (format!("{WHOLE}[limits]\nrows = 1"), "rows"),
         (format!("{WHOLE}[anchor]\nsize = 1"), "size"),
         (with("listen = \"everywhere\""), "listen"),

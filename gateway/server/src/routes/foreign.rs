@@ -54,10 +54,13 @@ pub(super) struct Answer {
     pass: Option<Pass>,
 }
 
-/// In seconds.
 #[derive(Serialize)]
 struct Ages {
+    /// Seconds since the trust list's file was written.
     trust_list: u64,
+    /// Whether that is past the amber limit; absent where there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amber: Option<bool>,
 }
 
 impl From<ForeignVerdict> for Answer {
@@ -66,7 +69,7 @@ impl From<ForeignVerdict> for Answer {
             verdict: verdict.overall,
             reasons: verdict.reasons,
             format: "eu-dcc",
-            ages: Ages { trust_list: verdict.trust_list_age },
+            ages: Ages { trust_list: verdict.trust_list_age, amber: verdict.amber },
             pass: verdict.pass,
         }
     }

@@ -83,6 +83,7 @@ impl Border {
             status_hosts: vec![other.to_string()],
             guardians: None,
             trust_list: None,
+            trust_list_ages: None,
             value_sets: None,
             egress_log: None,
             refresh_seconds: 1,
