@@ -164,6 +164,29 @@ async fn an_old_trust_list_is_told_and_where_limits_are_set_decides_nothing() {
     }
 }
 
+/// The rule that turns a certificate into a pass is the ledger's, and an agency that hears nothing of the ledger
+/// gives none; the certificate itself needs no ledger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_that_is_too_old_makes_no_pass_of_a_certificate() {
+    let (mut town, _place) = town().await;
+    let (qr, at) = case(&cases().iter().find(|(_, reason)| reason.is_none()).unwrap().0);
+    let bearer = SigningKey::generate(Suite::Ed25519, &mut ChaCha20Rng::seed_from_u64(10)).public_key();
+    let question = json!({"qr": qr, "policy": town.rules.foreign.id(), "holder": bearer, "at": at});
+    town.stop_ledger().await;
+    for (hours, verdict, code) in [(71, "accept", None), (1, "undecided", Some("LIST_STALE"))] {
+        town.clock.advance(hours * 3_600);
+        let body = town.macau.post(Some(Role::Verify), TRANSCODE, &question).await.unwrap().json();
+        assert_eq!(
+            (&body["verdict"], body["reasons"][0]["code"].as_str()),
+            (&json!(verdict), code),
+            "{body}"
+        );
+        assert_eq!(body.get("pass").is_some(), code.is_none());
+        let body = town.macau.post(None, VERIFY, &json!({"qr": qr, "at": at})).await.unwrap().json();
+        assert_eq!(body["verdict"], "accept");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_question_about_a_certificate_is_a_problem() {
     let (town, _place) = town().await;
