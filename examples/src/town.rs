@@ -2,7 +2,8 @@
 //!
 //! Guangdong keeps test results and issues credentials over them; Macau gives passes. Both follow the ledger
 //! when they are told to ([`Town::follow`]) and at no other time, and time stands still until a test moves it, so
-//! what a test sees depends on what it did and on nothing else.
+//! what a test sees depends on what it did and on nothing else. Whatever an agency answers is held against the
+//! OpenAPI document that it serves.
 //!
 //! ```text
 //!   citizen ──► guangdong: Office ──┐            ┌── macau: Office ◄── citizen
@@ -13,6 +14,7 @@
 mod answer;
 mod citizen;
 mod clock;
+mod contract;
 mod office;
 mod seat;
 mod stranger;

@@ -18,6 +18,7 @@ use rand::rngs::OsRng;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::contract::Contract;
 use super::{Answer, PATIENCE, Seat, TownClock, pause};
 
 const ROLES: [Role; 4] = [Role::Issue, Role::Verify, Role::Admin, Role::Audit];
@@ -34,6 +35,8 @@ pub struct Office {
     tokens: Vec<(Role, Secret<String>)>,
     http: reqwest::Client,
     running: Option<Gateway>,
+    /// What it promises of its answers.
+    contract: Option<Contract>,
     /// Everything that it answered.
     said: Mutex<Vec<u8>>,
 }
@@ -83,6 +86,7 @@ impl Office {
             tokens,
             http: reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?,
             running: None,
+            contract: None,
             said: Mutex::default(),
         })
     }
@@ -111,6 +115,8 @@ impl Office {
     pub async fn start(&mut self) -> anyhow::Result<()> {
         ensure!(self.running.is_none(), "it runs already");
         self.running = Some(Gateway::start(&self.config()?, self.clock.gateway()).await?);
+        let document = self.http.get(format!("{}/openapi.json", self.url())).send().await?;
+        self.contract = Some(Contract::read(&document.json().await?)?);
         Ok(())
     }
 
@@ -170,7 +176,7 @@ impl Office {
     /// Any request at all.
     ///
     /// # Errors
-    /// If it does not answer.
+    /// If it does not answer, or not as its document says.
     pub async fn send(
         &self,
         method: Method,
@@ -178,12 +184,12 @@ impl Office {
         token: Option<&str>,
         body: Option<(&str, Vec<u8>)>,
     ) -> anyhow::Result<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.url()));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.url()));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        if let Some((kind, bytes)) = body {
-            request = request.header("content-type", kind).body(bytes);
+        if let Some((kind, bytes)) = &body {
+            request = request.header("content-type", *kind).body(bytes.clone());
         }
         let response = request.send().await?;
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().map(str::to_owned));
@@ -194,6 +200,12 @@ impl Office {
             bytes: response.bytes().await?.into(),
         };
         self.said.lock().unwrap_or_else(PoisonError::into_inner).extend(&answer.bytes);
+        if let Some(contract) = &self.contract {
+            let body = body.as_ref().map(|(kind, bytes)| (*kind, bytes.as_slice()));
+            contract
+                .check((&method, path), body, &answer)
+                .with_context(|| format!("{method} {path}: {answer:?}"))?;
+        }
         Ok(answer)
     }
 

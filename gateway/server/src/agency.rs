@@ -45,6 +45,7 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::import::Imports;
 use crate::metrics::Metrics;
 use crate::operator::Operators;
+use crate::schemas;
 use crate::vault::{Batch, Column, RowId, Table, Vault, VaultError};
 use anchors::Anchors;
 use challenges::Challenges;
@@ -84,10 +85,11 @@ struct SigningKeys {
 }
 
 /// What a regulator gets to recompute a decision by.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// The decision, as the pass names it.
+    #[schema(value_type = schemas::Transcoding)]
     pub transcoding: Transcoding,
     /// The presentation it was made on, with the policy's claims and no others, if they may be retained.
     pub presentation: Option<String>,
@@ -96,12 +98,14 @@ pub struct Evidence {
     /// The verifier's name that was signed.
     pub audience: String,
     /// The receipt for the source, base64url.
+    #[schema(value_type = Option<schemas::Base64Url>)]
     pub anchor: Option<String>,
     /// Of a foreign certificate, which has no receipt: what blinds the commitment to it. Its holder can show the
     /// certificate again, and the two open the commitment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<Digest>,
     /// The receipt for the decision, base64url, once it is anchored.
+    #[schema(value_type = Option<schemas::Base64Url>)]
     pub receipt: Option<String>,
 }
 

@@ -14,9 +14,10 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use did_registry::{CredentialType, Did, Digest, Timestamp, canonical, digest};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::label;
 use crate::vault::{Batch, Column, RowId, Table, Vault, VaultError};
+use crate::{label, schemas};
 
 /// Entries by number, from 1.
 const ENTRIES: Table<Entry> = Table::new(Column::Audit);
@@ -26,7 +27,7 @@ const HEADS: Table<Head> = Table::new(Column::Settings);
 const PAGE: usize = 1_000;
 
 /// Who acted.
-#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Actor {
     /// An operator, by the name in the operators file.
@@ -38,28 +39,33 @@ pub enum Actor {
 }
 
 /// What was acted on.
-#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// A row of this vault, by its blinded identifier.
     Row(RowId),
     /// A blinded commitment, a policy, a schema, a transaction.
+    #[schema(value_type = schemas::Digest)]
     Digest(Digest),
     /// An agency.
+    #[schema(value_type = schemas::Did)]
     Did(Did),
     /// A kind of credential.
+    #[schema(value_type = schemas::CredentialType)]
     Type(CredentialType),
     /// A status index, an epoch, a count, a time in seconds since 1970.
     Number(u64),
 }
 
 /// One entry.
-#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AuditEntry)]
 pub struct Entry {
     /// From 1, without gaps.
     pub number: u64,
     /// When.
+    #[schema(value_type = schemas::Timestamp)]
     pub at: Timestamp,
     /// Who.
     pub actor: Actor,
@@ -70,6 +76,7 @@ pub struct Entry {
     /// How it ended: `done`, or a stable refusal code; `begun` for what ends in an entry of its own.
     pub outcome: String,
     /// The hash of the entry before; for the first, that of nothing.
+    #[schema(value_type = schemas::Digest)]
     pub previous: Digest,
 }
 

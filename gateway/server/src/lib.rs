@@ -50,11 +50,11 @@ pub mod import;
 pub mod key_file;
 mod label;
 pub mod metrics;
-mod openapi;
 pub mod operator;
 pub mod problem;
 pub mod record;
 pub mod routes;
+mod schemas;
 mod serve;
 pub mod vault;
 

@@ -19,6 +19,7 @@ use prometheus::{
 use crate::import::Job;
 use crate::operator::{MayAudit, Operator};
 use crate::problem::Problem;
+use crate::schemas;
 use crate::vault::Vault;
 
 /// Upper bounds in seconds; 0.3 s is a checkpoint's budget for a verdict.
@@ -162,7 +163,13 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// `GET /health`, open to all: 200 while the vault takes writes, 503 after a disk error.
+/// Whether the service takes writes.
+///
+/// `VAULT_READ_ONLY` after an error of the disk: then nothing is accepted until the gateway is started again.
+#[utoipa::path(
+    get, path = "/health", tag = "service",
+    responses((status = 200, description = "It does", body = schemas::Health)),
+)]
 pub async fn health(State(vault): State<Arc<Vault>>) -> Response {
     if vault.is_healthy() {
         ([(CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
@@ -172,10 +179,16 @@ pub async fn health(State(vault): State<Arc<Vault>>) -> Response {
     }
 }
 
-/// `GET /metrics` for an operator with the role `audit`: Prometheus text format 0.0.4.
+/// Counters, in the Prometheus text format 0.0.4: numbers, and nothing that names a person.
 ///
 /// # Errors
 /// 401 and 403 as [`Operator`].
+#[utoipa::path(
+    get, path = "/metrics", tag = "service",
+    description = "Numbers, and nothing that names a person.",
+    responses((status = 200, description = "All counters", body = String, content_type = "text/plain")),
+    security(("operator" = ["audit"])),
+)]
 pub async fn exposition(
     _: Operator<MayAudit>,
     State(metrics): State<Arc<Metrics>>,

@@ -3,6 +3,8 @@
 //! The detail says which rule was broken, never a claim's value. What broke inside this machine goes to
 //! the log; the other side is told that something did.
 
+mod codes;
+
 use axum::body::Body as Bytes;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -13,6 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::import::ImportError;
 use crate::vault::VaultError;
+
+pub(crate) use codes::codes;
 
 /// Media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -139,13 +143,14 @@ pub async fn uniform(response: Response) -> Response {
     }
     let (code, detail) = match status {
         StatusCode::NOT_FOUND => ("NOT_FOUND", "there is nothing at this address"),
-        StatusCode::METHOD_NOT_ALLOWED => ("METHOD_NOT_ALLOWED", "this address does not take that method"),
+        StatusCode::METHOD_NOT_ALLOWED => ("METHOD", "this address takes another method"),
         StatusCode::PAYLOAD_TOO_LARGE => ("TOO_LARGE", "the body is larger than this address takes"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("MEDIA_TYPE", "this address does not take that media type"),
         StatusCode::REQUEST_TIMEOUT => ("TIMEOUT", "the request took too long"),
-        status if status.is_client_error() => {
-            ("BAD_REQUEST", "the request breaks a rule of HTTP or of this address")
-        }
+        status if status.is_client_error() => (
+            "BAD_REQUEST",
+            "the address's parameters or the request's headers are not as this service documents",
+        ),
         _ => ("INTERNAL", "the request failed here; the operator's log says why"),
     };
     let body = Problem::new(status, code, detail).body();

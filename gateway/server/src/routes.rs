@@ -5,6 +5,7 @@
 mod answers;
 mod credentials;
 mod foreign;
+mod openapi;
 mod passes;
 mod records;
 mod trust;
@@ -85,7 +86,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .route("/v1/audit/log", get(trust::audit_log))
         .route("/health", get(metrics::health))
         .route("/metrics", get(metrics::exposition))
-        .route("/openapi.json", get(crate::openapi::document))
+        .route("/openapi.json", get(openapi::document))
         .layer(DefaultBodyLimit::max(limits.body_bytes));
     let metrics = app.agency.metrics().clone();
     let router = calls

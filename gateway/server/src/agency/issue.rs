@@ -15,6 +15,7 @@ use super::statuses::Statuses;
 use super::{Agency, AgencyError, note};
 use crate::audit::Subject;
 use crate::record::{self, RECORDS, Record, RecordStatus};
+use crate::schemas;
 use crate::vault::{Batch, Column, RowId, Vault};
 
 /// Days a claim code works.
@@ -25,13 +26,14 @@ const CREDENTIAL_DAYS: u64 = 14;
 pub(crate) const BATCH: usize = 500;
 
 /// A one-time code for the person a record is about.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Offer {
     /// The record.
     pub record_id: String,
     /// To be handed to the person; the agency keeps a keyed hash of it only.
     pub code: String,
     /// Until when it works.
+    #[schema(value_type = schemas::Timestamp)]
     pub expires: Timestamp,
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use did_registry::SchemaError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::vault::VaultError;
 
@@ -90,7 +91,7 @@ impl ImportError {
 }
 
 /// What is wrong with a row.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum RowFault {
@@ -113,7 +114,7 @@ pub enum RowFault {
 }
 
 /// One fault of one row: where, and which rule. Never the value.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Issue {
     /// Which row of data, from 1.
     pub row: u64,

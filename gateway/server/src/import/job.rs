@@ -2,8 +2,10 @@
 
 use did_registry::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Issue;
+use crate::schemas;
 use crate::vault::{Column, Table};
 
 /// Import jobs, by their identifier.
@@ -25,7 +27,7 @@ pub struct ImportLimits {
 }
 
 /// A job's state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobState {
     /// Under way, or interrupted: the same file goes on.
@@ -35,10 +37,10 @@ pub enum JobState {
 }
 
 /// How far an import has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// The schema the rows are checked against.
+    #[schema(value_type = schemas::Digest)]
     pub schema: Digest,
     /// Whether it is over.
     pub state: JobState,
@@ -52,15 +54,17 @@ pub struct Job {
     pub unchanged: u64,
     /// Rows with a fault.
     pub refused: u64,
-    /// Faults found; at most 10,000 are kept for [`super::Imports::issues`].
+    /// Faults found; at most 10,000 are kept.
     pub issues: u64,
     /// Bytes of the file.
     pub bytes_total: u64,
     /// Bytes read.
     pub bytes_done: u64,
     /// When the file was first seen.
+    #[schema(value_type = schemas::Timestamp)]
     pub started: Timestamp,
     /// When the last chunk was stored.
+    #[schema(value_type = schemas::Timestamp)]
     pub updated: Timestamp,
 }
 

@@ -11,27 +11,42 @@ use credential::exchange::{ClaimRequest, Issued};
 use credential::status::Status;
 use did_registry::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{App, base64url, run};
 use crate::agency::Offer;
 use crate::body::Body;
 use crate::operator::{MayIssue, Operator};
 use crate::problem::Problem;
+use crate::schemas;
 
 /// Which records to make claim codes for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfferRequest {
+    /// The schema under which they were imported.
+    #[schema(value_type = schemas::Digest)]
     schema: Digest,
+    /// The agency's own names for them.
+    #[schema(min_items = 1, max_items = 500)]
     record_ids: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// One code for each record, in the order of the request.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Offers {
     offers: Vec<Offer>,
 }
 
+/// Make one-time claim codes for records.
+///
+/// All or none. A code works once, within 30 days, and is to be handed to the person whose record it is.
+#[utoipa::path(
+    post, path = "/v1/offers", tag = "issuing",
+    request_body = OfferRequest,
+    responses((status = 201, description = "The codes", body = Offers)),
+    security(("operator" = ["issue"])),
+)]
 pub(super) async fn offer(
     State(app): State<App>,
     operator: Operator<MayIssue>,
@@ -41,6 +56,15 @@ pub(super) async fn offer(
     Ok((StatusCode::CREATED, Json(Offers { offers: offers.await? })))
 }
 
+/// Redeem a claim code with the proof that one holds a key.
+///
+/// Refused with `CODE_UNKNOWN`, `CODE_USED`, `CODE_EXPIRED`, `HOLDER_MISMATCH`, or `ISSUER_NOT_RECOGNISED` while
+/// the committee does not recognise the agency; only a credential that was given uses the code up.
+#[utoipa::path(
+    post, path = "/v1/claims", tag = "issuing",
+    request_body = schemas::ClaimRequest,
+    responses((status = 201, description = "The credential, in both formats", body = schemas::Issued)),
+)]
 pub(super) async fn claim(
     State(app): State<App>,
     Body(request): Body<ClaimRequest>,
@@ -49,25 +73,42 @@ pub(super) async fn claim(
     Ok((StatusCode::CREATED, Json(issued)))
 }
 
-#[derive(Deserialize)]
+/// Which records to issue over, and to whom.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchRequest {
+    /// The schema under which they were imported.
+    #[schema(value_type = schemas::Digest)]
     schema: Digest,
+    #[schema(min_items = 1, max_items = 500)]
     items: Vec<BatchItem>,
 }
 
-#[derive(Deserialize)]
+/// One record and its holder.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BatchItem {
+    /// The agency's own name for the record.
     record_id: String,
+    /// A key that the agency knows to be the holder's.
+    #[schema(value_type = schemas::PublicKey)]
     holder: PublicKey,
 }
 
-#[derive(Serialize)]
+/// One credential for each item, in the order of the request.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Batch {
+    #[schema(value_type = Vec<schemas::Issued>)]
     issued: Vec<Issued>,
 }
 
+/// Issue over many records at once, to keys that the agency knows to be their holders'. All or none.
+#[utoipa::path(
+    post, path = "/v1/credentials/batch", tag = "issuing",
+    request_body = BatchRequest,
+    responses((status = 201, description = "The credentials", body = Batch)),
+    security(("operator" = ["issue"])),
+)]
 pub(super) async fn batch(
     State(app): State<App>,
     operator: Operator<MayIssue>,
@@ -80,15 +121,19 @@ pub(super) async fn batch(
     Ok((StatusCode::CREATED, Json(Batch { issued: issued.await? })))
 }
 
-#[derive(Deserialize)]
+/// A change of status, and why.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"status": "revoked", "cause": "the laboratory withdrew the result"})))]
 pub(super) struct StatusRequest {
     status: Wanted,
-    /// For the holder to read: no red without a cause.
+    /// For the holder to read: no red without a cause. Outer white space does not count.
+    #[schema(min_length = 1, max_length = 280)]
     cause: String,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+/// What becomes of a credential. A revocation is final.
+#[derive(Deserialize, Clone, Copy, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Wanted {
     Valid,
@@ -96,12 +141,30 @@ enum Wanted {
     Revoked,
 }
 
+/// The change is on the ledger.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Published {
+    /// The status list's epoch that has it.
+    epoch: u64,
+}
+
+/// Revoke, suspend or reinstate a credential or pass, with a cause.
+///
+/// Answers once the ledger has the new list. Where it cannot be reached the answer is `LEDGER`; the change is made
+/// all the same, and published as soon as it can be.
+#[utoipa::path(
+    post, path = "/v1/credentials/{id}/status", tag = "issuing",
+    params(("id" = schemas::Digest, Path, description = "The issuer's name for the credential or pass")),
+    request_body = StatusRequest,
+    responses((status = 200, description = "Published", body = Published)),
+    security(("operator" = ["issue"])),
+)]
 pub(super) async fn set_status(
     State(app): State<App>,
     operator: Operator<MayIssue>,
     Path(id): Path<Digest>,
     Body(request): Body<StatusRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Published>, Problem> {
     if request.cause.trim().is_empty() || request.cause.chars().count() > 280 {
         return Err(Problem::refused("CAUSE", "a change of status has a cause of 1 to 280 characters"));
     }
@@ -111,21 +174,61 @@ pub(super) async fn set_status(
         Wanted::Revoked => Status::Invalid,
     };
     let epoch = app.agency.set_status(operator.name(), &id, status, request.cause.trim()).await?;
-    Ok(Json(json!({"epoch": epoch})).into_response())
+    Ok(Json(Published { epoch }))
 }
 
-/// Why a credential's status is what it is, signed by the agency: no red without a cause its holder can read.
+/// Why a credential's status is what it is, signed by the agency.
+///
+/// For its holder: nobody else knows its identifier. The token (`typ` is `status-cause+jwt`) has `iss`, `sub`
+/// (`urn:causeway:credential:` and the identifier), `iat`, `status` (0 valid, 1 revoked, 2 suspended) and `cause`.
+#[utoipa::path(
+    get, path = "/v1/credentials/{id}/status", tag = "issuing", operation_id = "cause",
+    params(("id" = schemas::Digest, Path, description = "The issuer's name for the credential or pass")),
+    responses((
+        status = 200, description = "The signed cause of the last change",
+        body = schemas::Jws, content_type = "application/jwt",
+    )),
+)]
 pub(super) async fn cause(State(app): State<App>, Path(id): Path<Digest>) -> Result<Response, Problem> {
     let signed = run(move || app.agency.cause(&id)).await?;
     Ok(([(CONTENT_TYPE, "application/jwt")], signed).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Patience {
+    /// Seconds to wait for it; more than 30 are 30.
     wait: Option<u64>,
 }
 
+/// An anchor receipt.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Receipt {
+    /// Canonical bytes: opening, record with proof, signed head. It verifies with no node.
+    #[schema(value_type = schemas::Base64Url)]
+    receipt: String,
+}
+
+/// It is not anchored yet.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Pending {
+    /// Always true.
+    pending: bool,
+}
+
+/// The anchor receipt of a credential or pass.
+#[utoipa::path(
+    get, path = "/v1/receipts/{id}", tag = "issuing",
+    params(
+        ("id" = schemas::Digest, Path, description = "The issuer's name for the credential or pass"),
+        Patience,
+    ),
+    responses(
+        (status = 200, description = "The receipt", body = Receipt),
+        (status = 202, description = "Not anchored yet: ask again", body = Pending),
+    ),
+)]
 pub(super) async fn receipt(
     State(app): State<App>,
     Path(id): Path<Digest>,
@@ -133,7 +236,7 @@ pub(super) async fn receipt(
 ) -> Result<Response, Problem> {
     let patience = Duration::from_secs(patience.wait.unwrap_or(0).min(30));
     Ok(match app.agency.receipt(&id, patience).await? {
-        Some(receipt) => Json(json!({"receipt": base64url(&receipt.to_bytes())})).into_response(),
-        None => (StatusCode::ACCEPTED, Json(json!({"pending": true}))).into_response(),
+        Some(receipt) => Json(Receipt { receipt: base64url(&receipt.to_bytes()) }).into_response(),
+        None => (StatusCode::ACCEPTED, Json(Pending { pending: true })).into_response(),
     })
 }

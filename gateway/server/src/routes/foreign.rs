@@ -9,6 +9,7 @@ use credential::{Finding, Overall, foreign};
 use did_registry::{Digest, PublicKey, Timestamp};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::{App, run};
 use crate::agency::ForeignVerdict;
@@ -16,12 +17,19 @@ use crate::audit::Subject;
 use crate::body::Body;
 use crate::operator::{MayVerify, Operator};
 use crate::problem::Problem;
+use crate::schemas;
 
-#[derive(Deserialize)]
+/// A question about a foreign certificate.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CertificateRequest, examples(json!({"qr": "HC1:NCFOXN…", "at": "2021-06-01T00:00:00Z"})))]
 pub(super) struct VerifyRequest {
+    /// What the code says, from `HC1:` on.
     qr: String,
+    /// As of when the certificate is judged; now, if absent. RFC 3339, or looser: without an offset it is UTC, and a
+    /// day alone its start. How old the trust list is does not depend on it.
     #[serde(default, deserialize_with = "moment")]
+    #[schema(value_type = Option<String>)]
     at: Option<Timestamp>,
 }
 
@@ -44,21 +52,34 @@ impl<S: Send + Sync> FromRequest<S> for Question {
     }
 }
 
-#[derive(Serialize)]
+/// The verdict on a foreign certificate.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CertificateVerdict, examples(json!({
+    "verdict": "refuse", "format": "eu-dcc", "ages": {"trust_list": 3600},
+    "reasons": [{"code": "BAD_SIGNATURE", "detail": "the signature does not hold under the signer's key"}],
+})))]
 pub(super) struct Answer {
+    #[schema(value_type = schemas::Overall)]
     verdict: Overall,
+    /// Why not; empty if it is accepted. The first one decided.
+    #[schema(value_type = Vec<schemas::Finding>)]
     reasons: Vec<Finding>,
+    /// The certificate's format.
+    #[schema(value_type = String, pattern = "^eu-dcc$")]
     format: &'static str,
-    ages: Ages,
+    ages: TrustListAges,
+    /// The pass, if one was asked for and given; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schemas::Pass>)]
     pass: Option<Pass>,
 }
 
-#[derive(Serialize)]
-struct Ages {
-    /// Seconds since the trust list's file was written.
+/// How old the trust list was that decided.
+#[derive(Serialize, ToSchema)]
+struct TrustListAges {
+    /// Seconds since its file was written.
     trust_list: u64,
-    /// Whether that is past the amber limit; absent where there is no limit.
+    /// Whether that is past the amber limit; absent where the agency has set none.
     #[serde(skip_serializing_if = "Option::is_none")]
     amber: Option<bool>,
 }
@@ -69,12 +90,22 @@ impl From<ForeignVerdict> for Answer {
             verdict: verdict.overall,
             reasons: verdict.reasons,
             format: "eu-dcc",
-            ages: Ages { trust_list: verdict.trust_list_age, amber: verdict.amber },
+            ages: TrustListAges { trust_list: verdict.trust_list_age, amber: verdict.amber },
             pass: verdict.pass,
         }
     }
 }
 
+/// Verify a foreign certificate (EU Digital COVID Certificate).
+///
+/// A certificate that does not hold is an answer, with its reason, and no problem. `NOT_CONFIGURED` where the
+/// agency has no trust list.
+#[utoipa::path(
+    post, path = "/v1/foreign-certificates/verify", tag = "foreign certificates",
+    operation_id = "verify_certificate",
+    request_body = VerifyRequest,
+    responses((status = 200, description = "The verdict", body = Answer)),
+)]
 pub(super) async fn verify(
     State(app): State<App>,
     Question(request): Question,
@@ -83,16 +114,33 @@ pub(super) async fn verify(
     Ok(Json(verdict.into()))
 }
 
-#[derive(Deserialize)]
+/// Asks for a pass on the strength of a foreign certificate.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TranscodeRequest {
+    /// What the code says, from `HC1:` on.
     qr: String,
+    /// The rule to apply, which is one of this agency's.
+    #[schema(value_type = schemas::Digest)]
     policy: Digest,
+    /// The key that the pass will be bound to (Ed25519).
+    #[schema(value_type = schemas::PublicKey)]
     holder: PublicKey,
-    /// Taken where the configuration allows it, and then in the audit log.
+    /// As of when the certificate is judged: taken where the configuration allows it, and then in the audit log. Now,
+    /// if absent.
+    #[schema(value_type = Option<schemas::Timestamp>)]
     at: Option<Timestamp>,
 }
 
+/// Make a pass of a foreign certificate that a rule of this agency accepts.
+///
+/// The certificate is not kept: only a blinded commitment to it.
+#[utoipa::path(
+    post, path = "/v1/foreign-certificates/transcode", tag = "foreign certificates",
+    request_body = TranscodeRequest,
+    responses((status = 200, description = "The verdict, with the pass if it is accepted", body = Answer)),
+    security(("operator" = ["verify"])),
+)]
 pub(super) async fn transcode(
     State(app): State<App>,
     operator: Operator<MayVerify>,

@@ -5,60 +5,124 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use did_registry::{Did, Digest, Moment, NetworkId};
 use ledger_chain::bundle::TrustBundle;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{App, run};
 use crate::audit::{self, Entry};
 use crate::operator::{MayAdminister, MayAudit, Operator};
 use crate::problem::Problem;
+use crate::schemas;
 
-pub(super) async fn agency(State(app): State<App>) -> Json<Value> {
-    let head = app.agency.head();
-    Json(json!({
-        "did": app.agency.did(), "name": app.name.as_ref(), "network": head.head().network,
-        "ledger": head.head().ledger, "policies": app.agency.policies(),
-    }))
+/// Who an agency is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Agency)]
+pub(super) struct Introduction {
+    /// Its identifier, which its document on the ledger gives keys to.
+    #[schema(value_type = schemas::Did)]
+    did: Did,
+    /// Its name, for people.
+    name: String,
+    /// The network it is on.
+    #[schema(value_type = schemas::NetworkId)]
+    network: NetworkId,
+    /// The ledger it follows, by the hash of its genesis.
+    #[schema(value_type = schemas::Digest)]
+    ledger: Digest,
+    /// Its policies on the ledger.
+    #[schema(value_type = Vec<schemas::Digest>)]
+    policies: Vec<Digest>,
 }
 
-#[derive(Deserialize)]
+/// Who this agency is.
+#[utoipa::path(
+    get, path = "/v1/agency", tag = "trust",
+    responses((status = 200, description = "Identifier, network, ledger, policies", body = Introduction)),
+)]
+pub(super) async fn agency(State(app): State<App>) -> Json<Introduction> {
+    let head = app.agency.head();
+    Json(Introduction {
+        did: app.agency.did().clone(),
+        name: app.name.as_ref().to_owned(),
+        network: head.head().network.clone(),
+        ledger: head.head().ledger,
+        policies: app.agency.policies(),
+    })
+}
+
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct From {
+#[into_params(parameter_in = Query)]
+pub(super) struct Since {
+    /// A height whose head the caller trusts: the bundle proves that it continues it. Absent: from the genesis.
     from: Option<u64>,
 }
 
-/// The trust bundle as canonical bytes: whoever fetches it verifies it.
-pub(super) async fn bundle(State(app): State<App>, Query(query): Query<From>) -> Result<Response, Problem> {
+/// The trust bundle: whoever fetches it verifies it.
+#[utoipa::path(
+    get, path = "/v1/bundle", tag = "trust",
+    params(Since),
+    responses((
+        status = 200, description = "Head, records with their proofs, status lists",
+        body = schemas::Bundle, content_type = "application/octet-stream",
+    )),
+)]
+pub(super) async fn bundle(State(app): State<App>, Query(query): Query<Since>) -> Result<Response, Problem> {
     let bundle = app.agency.bundle(query.from).await?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bundle.to_bytes()).into_response())
 }
 
+/// Take a trust bundle that somebody brought, as when the ledger cannot be reached.
+///
+/// It is verified against the head trusted so far; refused with `ROLLED_BACK`, `INCONSISTENT_HISTORY`, or another
+/// code of the light client, and then nothing changes.
+#[utoipa::path(
+    post, path = "/v1/bundle", tag = "trust",
+    request_body(content = schemas::Bundle, content_type = "application/octet-stream"),
+    responses((status = 200, description = "What the agency's view is as of now", body = schemas::Moment)),
+    security(("operator" = ["admin"])),
+)]
 pub(super) async fn import_bundle(
     State(app): State<App>,
     operator: Operator<MayAdminister>,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Moment>, Problem> {
     let bundle = TrustBundle::from_bytes(&body)?;
-    let as_of = app.agency.import_bundle(operator.name(), bundle).await?;
-    Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
+    Ok(Json(app.agency.import_bundle(operator.name(), bundle).await?))
 }
 
+/// Move on to the ledger's newest head.
+#[utoipa::path(
+    post, path = "/v1/trust/refresh", tag = "trust",
+    responses((status = 200, description = "What the agency's view is as of now", body = schemas::Moment)),
+    security(("operator" = ["admin"])),
+)]
 pub(super) async fn refresh(
     State(app): State<App>,
     operator: Operator<MayAdminister>,
-) -> Result<Json<Value>, Problem> {
-    let as_of = app.agency.refresh(Some(operator.name())).await?;
-    Ok(Json(json!({"height": as_of.height, "time": as_of.time})))
+) -> Result<Json<Moment>, Problem> {
+    Ok(Json(app.agency.refresh(Some(operator.name())).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Epoch {
+    /// The list as it was at this epoch, so that what was decided on it can be recomputed. Absent: as it is.
     epoch: Option<u64>,
 }
 
-/// The list as it is, or as it was at an epoch: what was decided on it can be recomputed.
+/// The status list token whose digest the ledger has.
+#[utoipa::path(
+    get, path = "/status/1", tag = "trust",
+    params(Epoch),
+    responses((
+        status = 200, description = "A Token Status List",
+        body = schemas::Jws, content_type = "application/statuslist+jwt",
+    )),
+)]
 pub(super) async fn status_list(
     State(app): State<App>,
     Query(query): Query<Epoch>,
@@ -71,11 +135,14 @@ pub(super) async fn status_list(
     Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// The number of the first entry, from 1. Absent: 1.
     #[serde(default = "first")]
     from: u64,
+    /// How many entries at most; more than 4,096 are 4,096. Absent: 100.
     #[serde(default = "hundred")]
     limit: usize,
 }
@@ -88,6 +155,13 @@ fn hundred() -> usize {
     100
 }
 
+/// The audit log: who did what when, as a hash chain.
+#[utoipa::path(
+    get, path = "/v1/audit/log", tag = "audit",
+    params(Page),
+    responses((status = 200, description = "Entries, in their order", body = Vec<Entry>)),
+    security(("operator" = ["audit"])),
+)]
 pub(super) async fn audit_log(
     State(app): State<App>,
     _: Operator<MayAudit>,

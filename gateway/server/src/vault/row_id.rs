@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use rand::RngCore as _;
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::VaultError;
 
@@ -27,6 +28,12 @@ pub(super) const PARENT: usize = 24;
     BorshDeserialize,
     Serialize,
     Deserialize,
+    ToSchema,
+)]
+#[schema(
+    value_type = String,
+    pattern = "^[0-9a-f]{64}$",
+    description = "A row of the agency's vault, by a name that says nothing of what is in it."
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct RowId(pub(super) [u8; 32]);
