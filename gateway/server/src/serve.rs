@@ -15,6 +15,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::routes::{App, router};
 
+/// How long requests under way may take to end when the gateway stops.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// A gateway that answers requests until it is told to stop.
 pub struct Gateway {
     address: SocketAddr,
@@ -62,17 +65,54 @@ impl Gateway {
         &self.agency
     }
 
-    /// Takes no more requests, finishes those under way, and stops.
+    /// Takes no more requests, finishes those under way if they end soon, and stops.
     ///
     /// # Errors
     /// What the listener ended with.
     pub async fn stop(self) -> std::io::Result<()> {
         // Nobody listens if it has ended already, which is what is wanted.
         let _ = self.stop.send(());
-        let ended = self.served.await.map_err(std::io::Error::other)?;
+        let ended = ended(self.served, GRACE).await;
         self.worker.abort();
         // Until it has ended it holds the vault. That it was cut short is what was wanted.
         let _ = self.worker.await;
         ended
+    }
+}
+
+/// Waits for a server that was told to stop. Whoever began a request and never ends it does not keep it running.
+async fn ended(mut served: JoinHandle<std::io::Result<()>>, grace: Duration) -> std::io::Result<()> {
+    match tokio::time::timeout(grace, &mut served).await {
+        Ok(ended) => ended.map_err(std::io::Error::other)?,
+        Err(_) => {
+            tracing::warn!("some requests were cut off when the gateway stopped");
+            served.abort();
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn half_a_request_does_not_keep_a_gateway_from_stopping() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serve = axum::serve(listener, Router::new()).with_graceful_shutdown(async {
+            let _ = stopped.await;
+        });
+        let served = tokio::spawn(serve.into_future());
+        let mut half = TcpStream::connect(address).await.unwrap();
+        half.write_all(b"POST /v1/claims HT").await.unwrap();
+        stop.send(()).unwrap();
+        ended(served, Duration::from_millis(50)).await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
     }
 }
