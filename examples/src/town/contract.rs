@@ -1,7 +1,6 @@
 //! An agency's own OpenAPI document, held against what it takes and gives.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use jsonschema::Validator;
@@ -99,12 +98,6 @@ impl Contract {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl fmt::Debug for Contract {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Contract({} calls)", self.calls.len())
     }
 }
 

@@ -208,6 +208,7 @@ async fn a_change_of_status_is_felt_at_the_next_application() {
     for (body, status, code) in [
         (json!({"status": "revoked", "cause": " "}), 422, "CAUSE"),
         (json!({"status": "revoked", "cause": "x".repeat(281)}), 422, "CAUSE"),
+        (json!({"status": "revoked", "cause": "a\u{1b}[2Jb"}), 422, "CAUSE"),
         (json!({"status": "revoked"}), 400, "BAD_SHAPE"),
         (json!({"status": "red", "cause": "colour"}), 400, "BAD_SHAPE"),
     ] {

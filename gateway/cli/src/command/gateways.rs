@@ -71,10 +71,10 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "FILE", requires = "value_sets")]
     trust_list: Option<PathBuf>,
     /// Hours after which the trust list's age, by its file's time, turns amber.
-    #[arg(long, value_name = "HOURS", requires_all = ["trust_list", "trust_list_refuse"])]
+    #[arg(long, value_name = "HOURS", requires = "trust_list", requires = "trust_list_refuse")]
     trust_list_amber: Option<u64>,
     /// Hours after which nothing is decided on the trust list; without, its age is told and refuses nothing.
-    #[arg(long, value_name = "HOURS", requires_all = ["trust_list", "trust_list_amber"])]
+    #[arg(long, value_name = "HOURS", requires = "trust_list", requires = "trust_list_amber")]
     trust_list_refuse: Option<u64>,
     /// Directory of value sets for foreign certificates.
     #[arg(long, value_name = "DIR", requires = "trust_list")]

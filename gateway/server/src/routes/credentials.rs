@@ -127,8 +127,9 @@ pub(super) async fn batch(
 #[schema(examples(json!({"status": "revoked", "cause": "the laboratory withdrew the result"})))]
 pub(super) struct StatusRequest {
     status: Wanted,
-    /// For the holder to read: no red without a cause. Outer white space does not count.
-    #[schema(min_length = 1, max_length = 280)]
+    /// For the holder to read: no red without a cause. At most 280 characters, outer white space aside, and no
+    /// control characters.
+    #[schema(min_length = 1)]
     cause: String,
 }
 
@@ -165,15 +166,17 @@ pub(super) async fn set_status(
     Path(id): Path<Digest>,
     Body(request): Body<StatusRequest>,
 ) -> Result<Json<Published>, Problem> {
-    if request.cause.trim().is_empty() || request.cause.chars().count() > 280 {
-        return Err(Problem::refused("CAUSE", "a change of status has a cause of 1 to 280 characters"));
+    let cause = request.cause.trim();
+    if !(1..=280).contains(&cause.chars().count()) || cause.chars().any(char::is_control) {
+        let rule = "a change of status has a cause of 1 to 280 characters, none of them a control character";
+        return Err(Problem::refused("CAUSE", rule));
     }
     let status = match request.status {
         Wanted::Valid => Status::Valid,
         Wanted::Suspended => Status::Suspended,
         Wanted::Revoked => Status::Invalid,
     };
-    let epoch = app.agency.set_status(operator.name(), &id, status, request.cause.trim()).await?;
+    let epoch = app.agency.set_status(operator.name(), &id, status, cause).await?;
     Ok(Json(Published { epoch }))
 }
 
