@@ -148,10 +148,10 @@ pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
         report.add("verdict", Outcome::Open, detail);
         return report;
     };
-    let Some((facts, newest)) = facts.zip(newest) else { return report };
+    let Some(((facts, newest), policy)) = facts.zip(newest).zip(policy) else { return report };
     let source = source_anchored(presentation, evidence, &newest);
     let source = report.note("source anchored", source);
-    let decided = decide(presentation, evidence, &facts, material.limits, source.as_ref());
+    let decided = decide(presentation, evidence, &policy, &facts, material.limits, source.as_ref());
     verdict(&mut report, decided, source, decision, &facts, material);
     report
 }
@@ -248,15 +248,18 @@ fn anchored(
     Ok((receipt, anchored))
 }
 
+/// Decides again, as the policy's verifier: what was shown to anybody else is no ground for its pass.
 fn decide(
     presentation: &str,
     evidence: &Evidence,
+    policy: &Policy,
     facts: &Facts,
     limits: AgeLimits,
     source: Option<&Anchored>,
 ) -> Decision {
+    let audience = policy.verifier.to_string();
     let challenge = Challenge {
-        audience: &evidence.audience,
+        audience: &audience,
         nonce: &evidence.nonce,
         max_age: ANSWER_SECONDS,
         now: evidence.transcoding.decided,

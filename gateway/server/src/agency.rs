@@ -88,8 +88,6 @@ pub struct Evidence {
     pub presentation: Option<String>,
     /// The challenge that was answered.
     pub nonce: String,
-    /// The verifier's name that was signed.
-    pub audience: String,
     /// The receipt for the source, base64url.
     pub anchor: Option<String>,
     /// The receipt for the decision, base64url, once it is anchored.
@@ -383,7 +381,6 @@ impl Agency {
             transcoding: row.transcoding,
             presentation: row.presentation,
             nonce: row.nonce,
-            audience: self.audience.clone(),
             anchor: row.anchor,
             receipt: receipt.map(|receipt| crate::routes::base64url(&receipt.to_bytes())),
         })

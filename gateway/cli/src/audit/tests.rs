@@ -11,15 +11,21 @@ use crate::fixture::{Signer, Town};
 
 /// A decision as an honest agency makes it: credential anchored at 1, decided as of 1, decision anchored at 2.
 fn honest(result: &str) -> (Town, Evidence, Material) {
-    let mut town = Town::new(3);
+    let town = Town::new(3);
+    let audience = town.agency.did.to_string();
+    decided(town, result, &audience)
+}
+
+/// The same decision, on what was shown to `audience`.
+fn decided(mut town: Town, result: &str, audience: &str) -> (Town, Evidence, Material) {
     let key = SigningKey::generate(Suite::P256, &mut town.rng);
     let credential = town.test_result(&key.public_key(), result, 5);
     let issuer = town.agency.did.clone();
     let digest = credential_digest(credential.signed_part().as_bytes());
     let (receipt, anchor) = town.anchor(&issuer, LeafKind::Credential, &digest);
     let epoch = town.height();
-    let (audience, nonce, now) = (issuer.to_string(), "nonce".to_owned(), town.time().plus(5));
-    let shown = sd_jwt::present(&credential, &town.entry.claims(), &key, &audience, &nonce, now).unwrap();
+    let (nonce, now) = ("nonce".to_owned(), town.time().plus(5));
+    let shown = sd_jwt::present(&credential, &town.entry.claims(), &key, audience, &nonce, now).unwrap();
     let transcoding = Transcoding {
         source: receipt.opening.verify(LeafKind::Credential, &digest).unwrap(),
         policy: town.entry.id(),
@@ -32,7 +38,6 @@ fn honest(result: &str) -> (Town, Evidence, Material) {
         transcoding,
         presentation: Some(shown),
         nonce,
-        audience,
         anchor: Some(anchor),
         receipt: None,
     };
@@ -108,7 +113,7 @@ fn an_altered_decision_is_not_the_anchored_one() {
     type Alter = fn(&mut Evidence, Digest);
     let alterations: [(Alter, &[&str]); 5] = [
         (|it, other| it.transcoding.source = other, &["decision anchored", "source anchored"]),
-        (|it, other| it.transcoding.policy = other, &["rule", "decision anchored", "verdict"]),
+        (|it, other| it.transcoding.policy = other, &["rule", "decision anchored"]),
         (|it, _| it.transcoding.status = Some(9), &["decision anchored", "status epoch"]),
         (|it, _| it.transcoding.verdict = Overall::Refuse, &["decision anchored", "verdict"]),
         (|it, _| it.transcoding.decided = it.transcoding.decided.plus(1), &["decision anchored"]),
@@ -118,6 +123,16 @@ fn an_altered_decision_is_not_the_anchored_one() {
         alter(&mut evidence, other);
         assert_eq!(differing(&transcoding(&evidence, &material)), found);
     }
+}
+
+#[test]
+fn what_was_shown_to_somebody_else_is_no_ground_for_a_pass() {
+    let town = Town::new(3);
+    let stranger = town.stranger.did.to_string();
+    let (_, evidence, material) = decided(town, "negative", &stranger);
+    let report = transcoding(&evidence, &material);
+    assert_eq!(differing(&report), ["verdict"]);
+    assert!(report.checks.last().unwrap().detail.contains("WRONG_AUDIENCE"), "{:?}", report.checks);
 }
 
 #[test]

@@ -115,8 +115,8 @@ mod tests {
             decided: Timestamp::default(),
         };
         let none = || None::<String>;
-        let (nonce, audience) = (String::new(), String::new());
-        Evidence { transcoding, presentation: none(), nonce, audience, anchor: none(), receipt: none() }
+        let nonce = String::new();
+        Evidence { transcoding, presentation: none(), nonce, anchor: none(), receipt: none() }
     }
 
     #[test]
