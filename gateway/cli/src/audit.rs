@@ -23,7 +23,7 @@ use ledger_chain::bundle::TrustBundle;
 use ledger_chain::history::ConsistencyProof;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::{AnchorReceipt, Anchored};
-use ledger_chain::{Genesis, ReceiptKind, Record, SignedHead, StatusRecord};
+use ledger_chain::{Genesis, ReceiptKind, Record, SignedHead, StateKey, StatusHead};
 
 mod gather;
 
@@ -292,8 +292,8 @@ fn verdict(
         let epoch = source
             .status
             .as_ref()
-            .and_then(|status| status_record(material, &status.uri))
-            .map(|record| record.head.epoch);
+            .and_then(|status| status_head(material, &source.issuer, &status.uri))
+            .map(|head| head.epoch);
         let named = |epoch: Option<u64>| epoch.map_or("none".to_owned(), |epoch| epoch.to_string());
         let same = if epoch == decision.status {
             Ok(((), format!("epoch {}", named(epoch))))
@@ -332,12 +332,19 @@ fn verdict(
     report.verdict = Some(verdict);
 }
 
-/// The head of the status list at an address, as of the trust epoch.
-fn status_record(material: &Material, uri: &str) -> Option<StatusRecord> {
-    material.then.records.iter().find_map(|proof| match proof.verify(&material.then.head.head.state) {
-        Ok(Some(Record::Status(record))) if record.head.uri == uri => Some(record),
+/// The head of an issuer's status list as of the trust epoch. Whoever is registered may anchor a head at any
+/// address, so the address alone says nothing.
+fn status_head(material: &Material, issuer: &Did, uri: &str) -> Option<StatusHead> {
+    let owned = material
+        .then
+        .records
+        .iter()
+        .filter(|proof| matches!(&proof.key, StateKey::Status(owner, _) if owner == issuer));
+    let mut heads = owned.filter_map(|proof| match proof.verify(&material.then.head.head.state) {
+        Ok(Some(Record::Status(record))) => Some(record.head),
         _ => None,
-    })
+    });
+    heads.find(|head| head.uri == uri)
 }
 
 fn word(overall: credential::Overall) -> &'static str {

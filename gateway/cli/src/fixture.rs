@@ -28,7 +28,7 @@ use ledger_chain::{
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 
-const STATUS_URI: &str = "http://127.0.0.1:9/status/1";
+pub(crate) const STATUS_URI: &str = "http://127.0.0.1:9/status/1";
 
 /// An agency with its keys.
 pub(crate) struct Signer {

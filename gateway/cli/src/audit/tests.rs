@@ -4,10 +4,10 @@ use credential::sd_jwt;
 use credential::{Overall, Predicate};
 use did_registry::canonical::encode;
 use did_registry::{Digest, SigningKey, Suite};
-use ledger_chain::{PolicyRecord, ReceiptRecord, StateKey};
+use ledger_chain::{PolicyRecord, ReceiptRecord, StateKey, StatusHead, StatusRecord};
 
 use super::*;
-use crate::fixture::{Signer, Town};
+use crate::fixture::{STATUS_URI, Signer, Town};
 
 /// A decision as an honest agency makes it: credential anchored at 1, decided as of 1, decision anchored at 2.
 fn honest(result: &str) -> (Town, Evidence, Material) {
@@ -104,6 +104,21 @@ fn a_revocation_after_the_decision_changes_nothing_and_before_it_everything() {
     let report = transcoding(&evidence, &material);
     assert!(differing(&report).contains(&"status epoch"), "{:?}", differing(&report));
     assert!(differing(&report).contains(&"verdict"));
+}
+
+/// A stranger's head at the issuer's address, first among the records, is not the issuer's.
+#[test]
+fn a_strangers_head_at_the_same_address_changes_nothing() {
+    let mut town = Town::new(3);
+    let at = did_registry::Moment { height: 1, time: town.time() };
+    let key = StateKey::Status(town.stranger.did.clone(), 1);
+    let head = StatusHead { list: 1, uri: STATUS_URI.into(), epoch: 9, digest: Digest::sha256(b"theirs") };
+    town.write(key.clone(), encode(&StatusRecord { head, updated: at }));
+    let audience = town.agency.did.to_string();
+    let (town, evidence, mut material) = decided(town, "negative", &audience);
+    material.then.records.insert(0, town.proof(&key, material.then.head.head.height));
+    let report = transcoding(&evidence, &material);
+    assert!(report.is_complete(), "{:#?}", report.checks);
 }
 
 #[test]
