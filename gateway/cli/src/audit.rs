@@ -25,12 +25,17 @@ use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::{AnchorReceipt, Anchored};
 use ledger_chain::{Genesis, ReceiptKind, Record, SignedHead, StateKey, StatusHead};
 
+use crate::screen::age;
+
 mod gather;
 
 pub use gather::{AuditError, gather, read_evidence};
 
 /// Seconds that an agency gives to answer a challenge.
 const ANSWER_SECONDS: u64 = 300;
+/// Seconds within which an agency anchors what it decided: a later anchor does not show that the decision is as
+/// old as it says, and a list that was overtaken long ago would accept whom today's refuses.
+const ANCHORED_WITHIN: u64 = 3_600;
 /// Seconds by which an agency's clock and the ledger's may differ.
 const CLOCK_TOLERANCE: u64 = 300;
 
@@ -195,7 +200,7 @@ fn rule(decision: &Transcoding, facts: &Facts) -> Result<(Policy, String), Strin
     Ok((policy.clone(), format!("{} v{} was on the ledger and in force", policy.name, policy.version)))
 }
 
-/// The verifier anchored this decision, as a transcoding, and not before it was made.
+/// The verifier anchored this decision, as a transcoding, when it was made and not before.
 fn decision_anchored(
     receipt: &str,
     decision: &Transcoding,
@@ -214,6 +219,14 @@ fn decision_anchored(
         return Err(format!(
             "anchored at {}, before it was decided at {}",
             anchored.at.time, decision.decided
+        ));
+    }
+    let late = anchored.at.time.since(decision.decided);
+    if late > ANCHORED_WITHIN {
+        return Err(format!(
+            "anchored {} after it is said to be decided; an agency anchors within {}",
+            age(late),
+            age(ANCHORED_WITHIN)
         ));
     }
     Ok(((), format!("at height {}, {}", anchored.at.height, anchored.at.time)))

@@ -184,6 +184,24 @@ fn consents_do_not_pass_for_transcodings() {
     assert_eq!(differing(&transcoding(&evidence, &material)), ["decision anchored"]);
 }
 
+/// A decision that is dated back, to a day on which the credential was not revoked yet, is anchored too late.
+#[test]
+fn a_back_dated_decision_is_found() {
+    let (mut town, evidence, _) = honest("negative");
+    town.revoke(5);
+    let since = |town: &Town| town.time().since(evidence.transcoding.decided);
+    // The last second in time: the block that anchors comes a second after the one before.
+    town.tick(ANCHORED_WITHIN - since(&town) - 1);
+    let (kept, material) = anchored_again(&mut town, evidence.clone());
+    assert!(transcoding(&kept, &material).is_complete());
+    town.tick(3 * 86_400);
+    let (dated, material) = anchored_again(&mut town, evidence.clone());
+    let report = transcoding(&dated, &material);
+    assert_eq!(differing(&report), ["decision anchored"]);
+    let check = report.checks.iter().find(|check| check.name == "decision anchored").unwrap();
+    assert!(check.detail.contains("anchored 3 days after"), "{}", check.detail);
+}
+
 #[test]
 fn another_epoch_or_another_history_is_found() {
     let (town, evidence, material) = honest("negative");
