@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use causeway::actor::ActorDirectory;
-use causeway::audit::{self, Evidence, Report};
+use causeway::audit::{self, Evidence, Lists, Report};
 use causeway::identity::{self, Rotated};
 use causeway::ledger::{Ledger, LedgerError};
 use did_registry::{Digest, Retirement};
@@ -90,7 +90,7 @@ pub async fn prove(
     stage: &Stage,
 ) -> anyhow::Result<Proof> {
     let step = stage.wait("an auditor recomputes one decision");
-    let audit = audited(&mut scene.ledger, &scene.sides[1], &pass).await?;
+    let audit = audited(&mut scene.ledger, &scene.sides, &pass).await?;
     let recomputed = Promise {
         text: "Every decision can be recomputed without a person: the audit of one pass".into(),
         measure: format!(
@@ -136,10 +136,15 @@ pub async fn prove(
 }
 
 /// The evidence from the agency, everything else from the ledger.
-async fn audited(ledger: &mut Ledger, agency: &Jurisdiction, pass: &Digest) -> anyhow::Result<Report> {
+async fn audited(
+    ledger: &mut Ledger,
+    [source, agency]: &[Jurisdiction; 2],
+    pass: &Digest,
+) -> anyhow::Result<Report> {
     let path = format!("/v1/audit/transcodings/{pass}");
     let evidence: Evidence = agency.agency.get(&path, &[], Some(agency.token()?.expose())).await?;
-    let material = audit::gather(ledger, &evidence, &[]).await?;
+    let lists = Lists { hosts: vec![source.host().to_owned()], ..Lists::default() };
+    let material = audit::gather(ledger, &evidence, &lists).await?;
     Ok(audit::transcoding(&evidence, &material))
 }
 

@@ -29,7 +29,8 @@ use crate::screen::age;
 
 mod gather;
 
-pub use gather::{AuditError, gather, read_evidence};
+pub(crate) use gather::host;
+pub use gather::{AuditError, Lists, gather, read_evidence};
 
 /// Seconds that an agency gives to answer a challenge.
 const ANSWER_SECONDS: u64 = 300;
@@ -83,6 +84,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The verdict as recomputed, part by part, if it could be.
     pub verdict: Option<Verdict>,
+    /// The status list that it still lacks: its recognised issuer's own, named by what that issuer signed.
+    pub missing: Option<StatusHead>,
 }
 
 impl Report {
@@ -293,7 +296,6 @@ fn verdict(
 ) {
     let Decision { verdict, source, .. } = decided;
     let mut judged = verdict.clone();
-    let mut missing = None;
     if let Some(source) = &source {
         let theirs = anchored.is_none_or(|anchored| anchored.issuer == source.issuer);
         let issuer = if theirs {
@@ -302,11 +304,9 @@ fn verdict(
             Err("somebody else than the issuer anchored the source".into())
         };
         report.note("issuer", issuer);
-        let epoch = source
-            .status
-            .as_ref()
-            .and_then(|status| status_head(material, &source.issuer, &status.uri))
-            .map(|head| head.epoch);
+        let status = source.status.as_ref();
+        let head = status.and_then(|status| status_head(material, &source.issuer, &status.uri));
+        let epoch = head.as_ref().map(|head| head.epoch);
         let named = |epoch: Option<u64>| epoch.map_or("none".to_owned(), |epoch| epoch.to_string());
         let same = if epoch == decision.status {
             Ok(((), format!("epoch {}", named(epoch))))
@@ -318,19 +318,22 @@ fn verdict(
             ))
         };
         report.note("status epoch", same);
-        missing = source.status.as_ref().filter(|status| !facts.statuses.contains_key(&status.uri));
+        let here = |head: &StatusHead| {
+            facts.statuses.get(&head.uri).is_some_and(|list| list.issuer == source.issuer)
+        };
+        report.missing = head.filter(|head| verdict.issuer == Part::Good && !here(head));
     }
-    if missing.is_some() {
+    if report.missing.is_some() {
         // The list itself cannot be had any more; everything else can still disagree.
         judged.status = Part::NotChecked;
     }
     let (was, is) = (word(decision.verdict), word(judged.overall()));
     let reasons = || judged.findings().into_iter().map(Finding::to_string).collect::<Vec<_>>().join("; ");
-    match (judged.overall() == decision.verdict, missing) {
-        (true, None) => {
+    match (judged.overall() == decision.verdict, report.missing.is_some()) {
+        (true, false) => {
             report.add("verdict", Outcome::Holds, format!("{is}, recomputed from the presentation"))
         }
-        (true, Some(_)) => {
+        (true, true) => {
             let detail = format!(
                 "{is} as far as it can be recomputed; the status list of that epoch is not to be had"
             );

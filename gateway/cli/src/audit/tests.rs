@@ -4,6 +4,7 @@ use credential::sd_jwt;
 use credential::{Overall, Predicate};
 use did_registry::canonical::encode;
 use did_registry::{Digest, SigningKey, Suite};
+use ledger_chain::tree::RecordProof;
 use ledger_chain::{PolicyRecord, ReceiptRecord, StateKey, StatusHead, StatusRecord};
 
 use super::*;
@@ -34,13 +35,8 @@ fn decided(mut town: Town, result: &str, audience: &str) -> (Town, Evidence, Mat
         verdict: Overall::Accept,
         decided: now,
     };
-    let evidence = Evidence {
-        transcoding,
-        presentation: Some(shown),
-        nonce,
-        anchor: Some(anchor),
-        receipt: None,
-    };
+    let evidence =
+        Evidence { transcoding, presentation: Some(shown), nonce, anchor: Some(anchor), receipt: None };
     let (evidence, material) = anchored_again(&mut town, evidence);
     (town, evidence, material)
 }
@@ -236,6 +232,35 @@ fn a_rule_published_later_was_not_in_force() {
     assert!(differing(&transcoding(&evidence, &material)).contains(&"rule"));
 }
 
+/// What the agency hands over names no address to call: only a list whose issuer signed what was shown, and is
+/// recognised for it, is looked for.
+#[test]
+fn no_list_is_looked_for_on_the_agencys_word() {
+    let (_, evidence, mut material) = honest("negative");
+    material.then.statuses.clear();
+    assert!(transcoding(&evidence, &material).missing.is_some());
+    let mut unsigned = evidence.clone();
+    unsigned.presentation = evidence.presentation.as_ref().map(|shown| shown.replacen('.', ".A", 1));
+    assert_eq!(transcoding(&unsigned, &material).missing, None);
+    let mut unshown = evidence.clone();
+    unshown.presentation = None;
+    assert_eq!(transcoding(&unshown, &material).missing, None);
+    let recognised = |proof: &RecordProof| matches!(&proof.key, StateKey::Issuer(..));
+    material.then.records.retain(|proof| !recognised(proof));
+    assert_eq!(transcoding(&evidence, &material).missing, None);
+}
+
+/// A credential whose issuer anchored no list at that address was not to be accepted.
+#[test]
+fn a_list_that_was_never_anchored_is_not_open() {
+    let (_, mut evidence, mut material) = honest("negative");
+    evidence.transcoding.status = None;
+    material.then.records.retain(|proof| !matches!(&proof.key, StateKey::Status(..)));
+    material.then.statuses.clear();
+    let report = transcoding(&evidence, &material);
+    assert!(differing(&report).contains(&"verdict"), "{:?}", report.checks);
+}
+
 #[test]
 fn what_cannot_be_recomputed_is_open_and_nothing_is_said_to_hold_for_it() {
     let (mut town, evidence, mut material) = honest("negative");
@@ -243,6 +268,7 @@ fn what_cannot_be_recomputed_is_open_and_nothing_is_said_to_hold_for_it() {
     let report = transcoding(&evidence, &material);
     assert!(report.holds() && !report.is_complete());
     assert_eq!(open(&report), ["verdict"]);
+    assert_eq!(report.missing.unwrap().uri, STATUS_URI);
     let mut unretained = evidence.clone();
     unretained.presentation = None;
     assert_eq!(open(&transcoding(&unretained, &material)), ["source anchored", "verdict"]);

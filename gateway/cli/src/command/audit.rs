@@ -9,7 +9,7 @@ use did_registry::Digest;
 
 use super::{Ending, World};
 use crate::agency::Agency;
-use crate::audit::{self, Evidence, Outcome, Report};
+use crate::audit::{self, Evidence, Lists, Outcome, Report};
 use crate::ledger::Ledger;
 use crate::screen::{self, Screen, Tone, Waiting, toned};
 use crate::trust;
@@ -40,9 +40,12 @@ pub(super) struct TranscodingArgs {
     /// The pass's identifier.
     #[arg(long, value_name = "ID")]
     pass: Option<String>,
-    /// A status list token of that time, if the issuer does not serve it any more; repeat for several.
+    /// A status list token of that time; repeat for several.
     #[arg(long = "status-list", value_name = "FILE")]
     lists: Vec<PathBuf>,
+    /// A host that a status list may be fetched from, host or host:port; repeat for several. None is called else.
+    #[arg(long = "status-host", value_name = "HOST")]
+    hosts: Vec<String>,
 }
 
 pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
@@ -58,7 +61,8 @@ pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::
     };
     let mut ledger = Ledger::connect(&args.node, trust::read_genesis(&args.genesis)?).await?;
     let waiting = Waiting::on("the ledger proves what it was");
-    let material = Box::pin(audit::gather(&mut ledger, &evidence, &args.lists)).await?;
+    let lists = Lists { files: args.lists, hosts: args.hosts };
+    let material = Box::pin(audit::gather(&mut ledger, &evidence, &lists)).await?;
     drop(waiting);
     show(world.screen, &evidence, &audit::transcoding(&evidence, &material))
 }
@@ -84,6 +88,13 @@ fn show(screen: &mut Screen<'_>, evidence: &Evidence, report: &Report) -> anyhow
     if let Some(verdict) = &report.verdict {
         screen.line("the verdict as recomputed:")?;
         screen.table(&["part", "answer", "code", "detail"], screen::verdict_rows(verdict))?;
+    }
+    if let Some(head) = &report.missing {
+        let (uri, epoch) = (&head.uri, head.epoch);
+        let host = audit::host(uri).unwrap_or_default();
+        screen.line(format!(
+            "epoch {epoch} of {uri} is not here: bring it with --status-list, or name its host with --status-host {host}"
+        ))?;
     }
     let (tone, word, text, ending) = match (report.holds(), report.is_complete()) {
         (false, _) => (Tone::Bad, "DIFFERS", "the decision is not what the agency says", Ending::Bad),
@@ -127,7 +138,8 @@ mod tests {
             (vec![Outcome::Holds, Outcome::Open], Ending::Open, "OPEN"),
             (vec![Outcome::Open, Outcome::Differs], Ending::Bad, "DIFFERS"),
         ] {
-            let report = Report { checks: outcomes.into_iter().map(check).collect(), verdict: None };
+            let report =
+                Report { checks: outcomes.into_iter().map(check).collect(), verdict: None, missing: None };
             let mut out = Vec::new();
             assert_eq!(show(&mut Screen::new(&mut out, false), &evidence(), &report).unwrap(), ending);
             assert!(String::from_utf8(out).unwrap().contains(word));

@@ -224,8 +224,9 @@ impl Town {
     }
 
     pub(crate) async fn audit(&self, words: &[&str]) -> Done {
+        let host = self.guangdong.url.trim_start_matches("http://");
         let first = ["audit", "transcoding", "--node", &self.node, "--genesis", "network/genesis.bin"];
-        self.run(&[first.as_slice(), words].concat()).await
+        self.run(&[first.as_slice(), &["--status-host", host], words].concat()).await
     }
 
     /// A challenge of the gate, answered by a wallet.
