@@ -135,7 +135,9 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
     town.receipt(&town.macau, &pass.id).await.unwrap();
     let path = format!("/v1/audit/transcodings/{}", pass.id);
     let evidence = town.macau.get(Some(Role::Audit), &path).await.unwrap().json();
-    assert_eq!((&evidence["presentation"], &evidence["anchor"]), (&Value::Null, &Value::Null));
+    for absent in ["presentation", "anchor", "consent", "consent_receipt"] {
+        assert_eq!(evidence[absent], Value::Null, "{absent}");
+    }
     assert!(evidence["receipt"].is_string());
     // A refused one gives none; nor does a rule about something else, or a key that cannot sign passes.
     let (bad, when) = case(&cases().iter().find(|(_, it)| it.as_deref() == Some("BAD_SIGNATURE")).unwrap().0);

@@ -5,9 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_examples::town::{csv, row};
 use credential::anchor::LeafKind;
 use credential::exchange::PassResponse;
+use credential::presentation::document_digest;
 use credential::transcoding::{Transcoding, TrustEpoch};
 use did_registry::Digest;
 use gateway::operator::Role;
+use ledger_chain::ReceiptKind;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::AnchorReceipt;
 use serde_json::json;
@@ -154,20 +156,33 @@ async fn the_evidence_behind_a_pass_is_what_was_decided_on() {
     assert_eq!(transcoding.policy, town.rules.entry.id());
     assert!(matches!(transcoding.trust, TrustEpoch::Ledger(height) if height <= facts.as_of.height));
     assert_eq!(body["presentation"], json!(request.presentation), "all that was asked may be kept");
-    assert_eq!(&body["nonce"], &json!(request.consent.consent.nonce));
+    assert_eq!(body["consent"], json!(request.consent), "what its holder signed");
     // The source's anchor, the decision's own, and the consent's.
     let receipt = |text: &Value| {
         AnchorReceipt::from_bytes(&URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()).unwrap()
     };
     let decided = receipt(&body["receipt"]);
     let trusted = TrustedHead::from_genesis(&town.network.genesis, &decided.head).unwrap();
-    decided.verify(&trusted, LeafKind::Receipt, &transcoding.digest()).unwrap();
+    let decision = transcoding.digest();
+    decided.verify_receipt(&trusted, ReceiptKind::Transcoding, &decision).unwrap();
+    assert!(decided.verify_receipt(&trusted, ReceiptKind::Consent, &decision).is_err());
+    let consent = request.consent.consent.digest();
+    let consented = receipt(&body["consent_receipt"]);
+    let anchored = consented.verify_receipt(&trusted, ReceiptKind::Consent, &consent).unwrap();
+    assert_eq!(anchored.issuer, town.macau.did);
+    assert!(consented.verify_receipt(&trusted, ReceiptKind::Consent, &decision).is_err());
     let source = receipt(&body["anchor"]);
     assert_eq!(URL_SAFE_NO_PAD.encode(source.to_bytes()), holding.anchor().unwrap());
     let digest =
         credential::anchor::credential_digest(request.presentation.split('~').next().unwrap().as_bytes());
     let anchored = source.verify(&trusted, LeafKind::Credential, &digest).unwrap();
     assert_eq!(anchored.commitment, transcoding.source);
+    // The holder asks for the consent's by its digest, which nobody else knows; what others were shown names none.
+    let own = town.receipt(&town.macau, &consent).await.unwrap();
+    assert_eq!(own.opening, consented.opening);
+    for known in [decision, digest, document_digest(&Value::Object(pass.credential().clone()))] {
+        problem(&town.macau.get(None, &format!("/v1/receipts/{known}")).await.unwrap(), 404, "NOT_FOUND");
+    }
     // Only for those who may.
     problem(&town.macau.get(Some(Role::Issue), &path).await.unwrap(), 403, "ROLE_MISSING");
     problem(&town.guangdong.get(Some(Role::Audit), &path).await.unwrap(), 404, "NOT_FOUND");

@@ -210,13 +210,11 @@ fn decision_anchored(
     verifier: Option<&Did>,
     newest: &TrustedHead,
 ) -> Result<((), String), String> {
-    let (receipt, anchored) = anchored(receipt, newest, LeafKind::Receipt, &decision.digest())?;
+    let receipt = read_receipt(receipt)?;
+    let anchored = receipt.verify_receipt(newest, ReceiptKind::Transcoding, &decision.digest());
+    let anchored = anchored.map_err(|finding| finding.to_string())?;
     if verifier.is_some_and(|verifier| verifier != &anchored.issuer) {
         return Err("the decision is anchored by somebody else than the policy's verifier".into());
-    }
-    match receipt.record.verify(&receipt.head.head.state) {
-        Ok(Some(Record::Receipt(record))) if record.kind == ReceiptKind::Transcoding => {}
-        _ => return Err("the batch is not one of transcodings".into()),
     }
     if anchored.at.time.plus(CLOCK_TOLERANCE) < decision.decided {
         return Err(format!(
@@ -244,7 +242,8 @@ fn source_anchored(
     let receipt = evidence.anchor.as_deref().ok_or("the evidence has no receipt for the source")?;
     let text = SdJwtText::parse(presentation).map_err(|error| error.to_string())?;
     let digest = credential_digest(text.signed_part().as_bytes());
-    let (_, anchored) = anchored(receipt, newest, LeafKind::Credential, &digest)?;
+    let anchored = read_receipt(receipt)?.verify(newest, LeafKind::Credential, &digest);
+    let anchored = anchored.map_err(|finding| finding.to_string())?;
     if anchored.commitment != evidence.transcoding.source {
         return Err("the decision names another source commitment".into());
     }
@@ -252,16 +251,9 @@ fn source_anchored(
     Ok((anchored, detail))
 }
 
-fn anchored(
-    receipt: &str,
-    newest: &TrustedHead,
-    kind: LeafKind,
-    digest: &did_registry::Digest,
-) -> Result<(AnchorReceipt, Anchored), String> {
-    let bytes = URL_SAFE_NO_PAD.decode(receipt).map_err(|_| "a receipt travels as base64url")?;
-    let receipt = AnchorReceipt::from_bytes(&bytes).map_err(|error| error.to_string())?;
-    let anchored = receipt.verify(newest, kind, digest).map_err(|finding| finding.to_string())?;
-    Ok((receipt, anchored))
+fn read_receipt(text: &str) -> Result<AnchorReceipt, String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| "a receipt travels as base64url")?;
+    AnchorReceipt::from_bytes(&bytes).map_err(|error| error.to_string())
 }
 
 /// Decides again, as the policy's verifier: what was shown to anybody else is no ground for its pass.
@@ -276,7 +268,7 @@ fn decide(
     let audience = policy.verifier.to_string();
     let challenge = Challenge {
         audience: &audience,
-        nonce: &evidence.nonce,
+        nonce: evidence.consent.as_ref().map_or("", |consent| &consent.consent.nonce),
         max_age: ANSWER_SECONDS,
         now: evidence.transcoding.decided,
         limits,

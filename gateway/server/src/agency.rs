@@ -5,6 +5,7 @@
 
 mod anchors;
 mod challenges;
+mod evidence;
 mod foreign;
 mod issue;
 mod ledger;
@@ -20,17 +21,15 @@ use credential::data_integrity::ProofError;
 use credential::facts::AgeLimits;
 use credential::sd_jwt::SdJwtError;
 use credential::status::{Status, StatusError};
-use credential::transcoding::Transcoding;
 use credential::{Finding, dcc, jws};
 use did_registry::{Did, Digest, Moment, Schema, SchemaError, SigningKey};
 use ledger_chain::Genesis;
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
-use ledger_chain::receipt::AnchorReceipt;
 use ledger_node::client::{ClientError, LedgerClient};
 use ledger_node::egress::EgressLog;
-use serde::{Deserialize, Serialize};
 
+pub use evidence::Evidence;
 pub use foreign::ForeignVerdict;
 pub use issue::Offer;
 pub use trust::TrustError;
@@ -47,7 +46,7 @@ use anchors::Anchors;
 use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
-use rows::{ISSUED, TEXTS, TRANSCODINGS};
+use rows::{ISSUED, TEXTS};
 use statuses::Statuses;
 use trust::{Own, Trust};
 
@@ -76,22 +75,6 @@ pub struct Agency {
 struct SigningKeys {
     es256: (String, SigningKey),
     ed25519: (String, SigningKey),
-}
-
-/// What a regulator gets to recompute a decision by.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// The decision, as the pass names it.
-    pub transcoding: Transcoding,
-    /// The presentation it was made on, with the policy's claims and no others, if they may be retained.
-    pub presentation: Option<String>,
-    /// The challenge that was answered.
-    pub nonce: String,
-    /// The receipt for the source, base64url.
-    pub anchor: Option<String>,
-    /// The receipt for the decision, base64url, once it is anchored.
-    pub receipt: Option<String>,
 }
 
 /// Why the agency does not do what it is asked.
@@ -353,37 +336,6 @@ impl Agency {
             "status": u8::from(status), "epoch": epoch, "cause": cause,
         });
         jws::sign(header, payload.to_string().as_bytes(), &self.keys.ed25519.1)
-    }
-
-    /// The anchor receipt of a credential or pass; none while it waits, which is asked for up to `patience`.
-    ///
-    /// # Errors
-    /// [`AgencyError::Missing`].
-    pub async fn receipt(
-        &self,
-        id: &Digest,
-        patience: Duration,
-    ) -> Result<Option<AnchorReceipt>, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(ISSUED, &RowId::from(*id)))?;
-        let row = row.ok_or(AgencyError::Missing("credential"))?;
-        self.anchors.receipt(&row.digest, patience).await
-    }
-
-    /// What a regulator needs to recompute the decision behind a pass.
-    ///
-    /// # Errors
-    /// [`AgencyError::Missing`].
-    pub async fn evidence(&self, pass: &Digest) -> Result<Evidence, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(TRANSCODINGS, &RowId::from(*pass)))?;
-        let row = row.ok_or(AgencyError::Missing("pass"))?;
-        let receipt = self.anchors.receipt(&row.transcoding.digest(), Duration::from_secs(5)).await?;
-        Ok(Evidence {
-            transcoding: row.transcoding,
-            presentation: row.presentation,
-            nonce: row.nonce,
-            anchor: row.anchor,
-            receipt: receipt.map(|receipt| crate::routes::base64url(&receipt.to_bytes())),
-        })
     }
 
     /// Writes what an operator did to the audit log.

@@ -80,7 +80,11 @@ pub(crate) const CALLS: [Call; 23] = [
         answer: ("200", "application/jwt"),
         ..get("/v1/credentials/{id}/status", None, "Why the status was changed, signed by the agency")
     },
-    get("/v1/receipts/{id}", None, "The anchor receipt of a credential; ?wait=seconds"),
+    get(
+        "/v1/receipts/{id}",
+        None,
+        "The anchor receipt of a credential, or of a consent by its digest; ?wait=seconds",
+    ),
     post("/v1/challenges", None, "201", "A challenge for one presentation under a policy"),
     post("/v1/passes", None, "200", "Apply for a pass; the verdict says part by part why not"),
     post("/v1/presentations/verify", None, "200", "Verify a presentation that answers a challenge"),

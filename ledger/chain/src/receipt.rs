@@ -8,7 +8,7 @@ use did_registry::{Did, Digest, Moment, RegistryError};
 
 use crate::light::{TrustedHead, verify_certificate};
 use crate::tree::RecordProof;
-use crate::{Record, SignedHead, StateKey};
+use crate::{ReceiptKind, Record, SignedHead, StateKey};
 
 /// Bytes of the largest receipt.
 pub const RECEIPT_BYTES: usize = 64 * 1024;
@@ -88,5 +88,22 @@ impl AnchorReceipt {
         }
         let commitment = self.opening.verify(kind, digest)?;
         Ok(Anchored { issuer: self.issuer.clone(), commitment, at })
+    }
+
+    /// The same for a batch of receipts of one kind: a consent is no decision.
+    ///
+    /// # Errors
+    /// `NOT_ANCHORED`.
+    pub fn verify_receipt(
+        &self,
+        trusted: &TrustedHead,
+        kind: ReceiptKind,
+        digest: &Digest,
+    ) -> Result<Anchored, Finding> {
+        let anchored = self.verify(trusted, LeafKind::Receipt, digest)?;
+        match self.record.verify(&self.head.head.state) {
+            Ok(Some(Record::Receipt(record))) if record.kind == kind => Ok(anchored),
+            _ => Err(Finding::new(Reason::NotAnchored, "the batch is of another kind of receipt")),
+        }
     }
 }

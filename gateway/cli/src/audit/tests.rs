@@ -1,5 +1,6 @@
 //! An honest decision holds; each lie about it is found and named.
 
+use credential::consent::Consent;
 use credential::sd_jwt;
 use credential::{Overall, Predicate};
 use did_registry::canonical::encode;
@@ -25,8 +26,8 @@ fn decided(mut town: Town, result: &str, audience: &str) -> (Town, Evidence, Mat
     let digest = credential_digest(credential.signed_part().as_bytes());
     let (receipt, anchor) = town.anchor(&issuer, LeafKind::Credential, &digest);
     let epoch = town.height();
-    let (nonce, now) = ("nonce".to_owned(), town.time().plus(5));
-    let shown = sd_jwt::present(&credential, &town.entry.claims(), &key, audience, &nonce, now).unwrap();
+    let now = town.time().plus(5);
+    let shown = sd_jwt::present(&credential, &town.entry.claims(), &key, audience, "nonce", now).unwrap();
     let transcoding = Transcoding {
         source: receipt.opening.verify(LeafKind::Credential, &digest).unwrap(),
         policy: town.entry.id(),
@@ -35,8 +36,14 @@ fn decided(mut town: Town, result: &str, audience: &str) -> (Town, Evidence, Mat
         verdict: Overall::Accept,
         decided: now,
     };
-    let evidence =
-        Evidence { transcoding, presentation: Some(shown), nonce, anchor: Some(anchor), receipt: None };
+    let evidence = Evidence {
+        transcoding,
+        presentation: Some(shown),
+        consent: Some(Consent::to(&town.entry, key.public_key(), "nonce", now).sign(&key)),
+        anchor: Some(anchor),
+        receipt: None,
+        consent_receipt: None,
+    };
     let (evidence, material) = anchored_again(&mut town, evidence);
     (town, evidence, material)
 }
@@ -154,7 +161,7 @@ fn a_swapped_presentation_receipt_or_challenge_is_found() {
     evidence.presentation = second.presentation.clone();
     assert!(differing(&transcoding(&evidence, &material)).contains(&"source anchored"));
     let mut evidence = first.clone();
-    evidence.nonce = "another".into();
+    evidence.consent.as_mut().unwrap().consent.nonce = "another".into();
     assert_eq!(differing(&transcoding(&evidence, &material)), ["verdict"]);
     // Anchored by a stranger instead of the issuer or the verifier.
     let stranger: &Signer = &town.stranger;

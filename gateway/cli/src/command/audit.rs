@@ -126,8 +126,14 @@ mod tests {
             decided: Timestamp::default(),
         };
         let none = || None::<String>;
-        let nonce = String::new();
-        Evidence { transcoding, presentation: none(), nonce, anchor: none(), receipt: none() }
+        Evidence {
+            transcoding,
+            presentation: none(),
+            consent: None,
+            anchor: none(),
+            receipt: none(),
+            consent_receipt: none(),
+        }
     }
 
     #[test]

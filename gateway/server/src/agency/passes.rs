@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::anchor::{LeafKind, credential_digest};
-use credential::consent::Consent;
+use credential::consent::{Consent, SignedConsent};
 use credential::exchange::{ChallengeResponse, Pass, PassRequest, PassResponse};
 use credential::presentation::{
     Challenge, Decision, document_digest, type_name, verify_pass, verify_presentation,
@@ -25,10 +25,9 @@ use crate::vault::RowId;
 
 /// What the decision was made on, beside the presentation itself.
 struct Trail {
-    nonce: String,
     anchor: Option<String>,
     presentation: Option<String>,
-    consent: Option<Digest>,
+    consent: Option<SignedConsent>,
 }
 
 impl Agency {
@@ -71,10 +70,9 @@ impl Agency {
                 };
                 let retained = policy.claims().iter().all(|claim| policy.retained.contains(*claim));
                 let trail = Trail {
-                    nonce: nonce.clone(),
                     anchor: Some(request.anchor.clone()),
                     presentation: retained.then(|| request.presentation.clone()),
-                    consent: Some(request.consent.consent.digest()),
+                    consent: Some(request.consent.clone()),
                 };
                 Some(self.give(policy, &request.holder.key, transcoding, trail)?)
             }
@@ -152,6 +150,7 @@ impl Agency {
         let (now, decided) = (transcoding.decided, transcoding.digest());
         let expires = now.plus(u64::from(terms.hours) * 3600);
         let kind = type_name(&terms.credential_type, &schema);
+        let consented = trail.consent.as_ref().map(|consent| consent.consent.digest());
         let (pass, digest) = self.vault.write(|change| {
             let status_index = Statuses::allocate(change)?;
             let claims = transcoding.pass_claims();
@@ -168,13 +167,13 @@ impl Agency {
             };
             let id = self.stage(change, &row)?;
             Anchors::stage(change, CommitmentKind::Transcoding, &decided)?;
-            if let Some(consent) = &trail.consent {
+            if let Some(consent) = &consented {
                 Anchors::stage(change, CommitmentKind::Consent, consent)?;
             }
             let evidence = EvidenceRow {
                 transcoding,
                 presentation: trail.presentation,
-                nonce: trail.nonce,
+                consent: trail.consent,
                 anchor: trail.anchor,
             };
             change.put(TRANSCODINGS, &RowId::from(id), &evidence)?;
@@ -182,7 +181,7 @@ impl Agency {
         })?;
         self.anchors.announce(CommitmentKind::Credential, [digest]);
         self.anchors.announce(CommitmentKind::Transcoding, [decided]);
-        self.anchors.announce(CommitmentKind::Consent, trail.consent);
+        self.anchors.announce(CommitmentKind::Consent, consented);
         self.metrics.issued("eddsa-jcs-2022", 1);
         Ok(pass)
     }
@@ -217,7 +216,7 @@ impl Agency {
         holder: &PublicKey,
         transcoding: Transcoding,
     ) -> Result<Pass, AgencyError> {
-        let trail = Trail { nonce: String::new(), anchor: None, presentation: None, consent: None };
+        let trail = Trail { anchor: None, presentation: None, consent: None };
         self.give(policy, holder, transcoding, trail)
     }
 

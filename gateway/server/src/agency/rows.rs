@@ -1,6 +1,7 @@
 //! What the vault holds of the agency's doings.
 
 use credential::anchor::{LeafKind, Opening};
+use credential::consent::SignedConsent;
 use credential::transcoding::Transcoding;
 use did_registry::{CredentialType, Digest, Timestamp};
 use ledger_chain::ReceiptKind;
@@ -61,8 +62,8 @@ pub(crate) struct EvidenceRow {
     pub transcoding: Transcoding,
     /// The presentation, if the policy lets the agency retain every claim in it.
     pub presentation: Option<String>,
-    /// What the holder answered.
-    pub nonce: String,
+    /// What the holder agreed to; none for a foreign certificate, which its bearer hands over.
+    pub consent: Option<SignedConsent>,
     /// The receipt for the source, base64url.
     pub anchor: Option<String>,
 }

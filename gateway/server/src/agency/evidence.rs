@@ -1,0 +1,89 @@
+//! What the agency hands out to show what it did: receipts to holders, evidence to regulators.
+
+use std::time::Duration;
+
+use credential::consent::SignedConsent;
+use credential::transcoding::Transcoding;
+use did_registry::Digest;
+use ledger_chain::receipt::AnchorReceipt;
+use serde::{Deserialize, Serialize};
+
+use super::anchors::row_id;
+use super::rows::{CommitmentKind, ISSUED, PENDING, TRANSCODINGS};
+use super::{Agency, AgencyError};
+use crate::vault::RowId;
+
+/// How long a regulator's question waits for a batch to be anchored.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a regulator gets to recompute a decision by.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// The decision, as the pass names it.
+    pub transcoding: Transcoding,
+    /// The presentation it was made on, with the policy's claims and no others, if they may be retained.
+    pub presentation: Option<String>,
+    /// What the holder agreed to; none for a foreign certificate, which its bearer hands over.
+    pub consent: Option<SignedConsent>,
+    /// The receipt for the source, base64url.
+    pub anchor: Option<String>,
+    /// The receipt for the decision, base64url, once it is anchored.
+    pub receipt: Option<String>,
+    /// The receipt for the consent, base64url, once it is anchored.
+    pub consent_receipt: Option<String>,
+}
+
+impl Agency {
+    /// The anchor receipt of a credential or pass by its identifier, or of a consent by its digest; none while it
+    /// waits, which is asked for up to `patience`. Nobody but its holder and this agency knows either.
+    ///
+    /// # Errors
+    /// [`AgencyError::Missing`].
+    pub async fn receipt(
+        &self,
+        id: &Digest,
+        patience: Duration,
+    ) -> Result<Option<AnchorReceipt>, AgencyError> {
+        let digest = tokio::task::block_in_place(|| self.committed(id))?;
+        self.anchors.receipt(&digest, patience).await
+    }
+
+    /// The digest that is anchored for what its holder calls `id`. Digests of credentials and decisions are known
+    /// to everybody who was shown them, so those do not name a receipt.
+    fn committed(&self, id: &Digest) -> Result<Digest, AgencyError> {
+        if let Some(row) = self.vault.get(ISSUED, &RowId::from(*id))? {
+            return Ok(row.digest);
+        }
+        let row = self.vault.get(PENDING, &row_id(&self.vault, id))?;
+        let consent = row.filter(|row| row.kind == CommitmentKind::Consent);
+        consent.map(|row| row.digest).ok_or(AgencyError::Missing("credential or consent"))
+    }
+
+    /// What a regulator needs to recompute the decision behind a pass.
+    ///
+    /// # Errors
+    /// [`AgencyError::Missing`].
+    pub async fn evidence(&self, pass: &Digest) -> Result<Evidence, AgencyError> {
+        let row = tokio::task::block_in_place(|| self.vault.get(TRANSCODINGS, &RowId::from(*pass)))?;
+        let row = row.ok_or(AgencyError::Missing("pass"))?;
+        let receipt = self.anchored_text(&row.transcoding.digest()).await?;
+        let consent_receipt = match &row.consent {
+            Some(consent) => self.anchored_text(&consent.consent.digest()).await?,
+            None => None,
+        };
+        Ok(Evidence {
+            transcoding: row.transcoding,
+            presentation: row.presentation,
+            consent: row.consent,
+            anchor: row.anchor,
+            receipt,
+            consent_receipt,
+        })
+    }
+
+    async fn anchored_text(&self, digest: &Digest) -> Result<Option<String>, AgencyError> {
+        let receipt = self.anchors.receipt(digest, PATIENCE).await?;
+        Ok(receipt.map(|receipt| crate::routes::base64url(&receipt.to_bytes())))
+    }
+}
