@@ -3,16 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_examples::town::{csv, row};
-use credential::anchor::LeafKind;
+use credential::anchor::{Batch, LeafKind};
 use credential::exchange::PassResponse;
 use credential::presentation::document_digest;
 use credential::transcoding::{Transcoding, TrustEpoch};
 use did_registry::Digest;
 use gateway::operator::Role;
-use ledger_chain::ReceiptKind;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::AnchorReceipt;
+use ledger_chain::{Operation, ReceiptBatch, ReceiptKind, StateKey};
+use rand::rngs::OsRng;
 use serde_json::json;
+use wallet::{Answer as Came, Wallet};
 
 use super::*;
 
@@ -186,4 +188,72 @@ async fn the_evidence_behind_a_pass_is_what_was_decided_on() {
     // Only for those who may.
     problem(&town.macau.get(Some(Role::Issue), &path).await.unwrap(), 403, "ROLE_MISSING");
     problem(&town.guangdong.get(Some(Role::Audit), &path).await.unwrap(), 404, "NOT_FOUND");
+}
+
+/// What was agreed to stays with the holder: who asked, why, under which rule, and that it was anchored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_stays_with_its_holder_and_is_proved_with_no_node() {
+    let (mut town, _place) = town().await;
+    town.enrol(&["P1"]).await.unwrap();
+    let holding = town.credential("P1").await.unwrap();
+    let (application, request) = town.application(&holding).await.unwrap();
+    let mut receipt = application.consent().clone();
+    let mut other = town.application(&holding).await.unwrap().0.consent().clone();
+    let consent = receipt.digest();
+    let unknown = format!("/v1/receipts/{consent}");
+    problem(&town.macau.get(None, &unknown).await.unwrap(), 404, "NOT_FOUND");
+    accepted(&town.apply(&request).await.unwrap());
+
+    let text = |receipt: &AnchorReceipt| URL_SAFE_NO_PAD.encode(receipt.to_bytes());
+    let anchored = town.receipt(&town.macau, &consent).await.unwrap();
+    let trusted = TrustedHead::from_genesis(&town.network.genesis, &anchored.head).unwrap();
+    // Another consent's, a credential's and a stranger's are none; nor is it kept under another ledger.
+    assert!(other.keep_anchor(text(&anchored), &trusted).is_err());
+    let credential = town.receipt(&town.guangdong, holding.id()).await.unwrap();
+    assert!(receipt.keep_anchor(text(&credential), &trusted).is_err());
+    let stranger = town.stranger("stranger", None).await.unwrap();
+    let batch = Batch::new(LeafKind::Receipt, &[consent], &mut OsRng);
+    let root = batch.root();
+    let said = ReceiptBatch { kind: ReceiptKind::Consent, root, count: 1 };
+    stranger.voice.say(Operation::Receipt(said)).await.unwrap();
+    let key = StateKey::Receipt(stranger.did.clone(), root);
+    let (record, head) = town.ledger.client().record_and_head(&key).await.unwrap();
+    let opening = batch.opening(0).unwrap();
+    let theirs = AnchorReceipt { issuer: stranger.did.clone(), opening, record, head };
+    let refused = receipt.keep_anchor(text(&theirs), &trusted).unwrap_err();
+    assert!(refused.detail.contains("by its receiver"), "{refused}");
+    assert!(receipt.is_owed() && receipt.verify(&trusted).unwrap().is_none(), "nothing of it was kept");
+    receipt.keep_anchor(text(&anchored), &trusted).unwrap();
+
+    // From here on there is neither ledger nor agency.
+    town.macau.stop().await.unwrap();
+    town.guangdong.stop().await.unwrap();
+    town.stop_ledger().await;
+    let wallet = Wallet { receipts: vec![receipt], ..Wallet::default() };
+    let mut wallet = Wallet::read(wallet.write().expose()).unwrap();
+    wallet.answered(&consent, Came::Refused);
+    let kept = &wallet.receipts[0];
+    let shown = kept.verify(&trusted).unwrap().unwrap();
+    assert_eq!((&shown.issuer, shown.at.time), (&town.macau.did, town.clock.now()));
+    assert_eq!(
+        (kept.policy(), kept.given(), kept.answer()),
+        (&town.rules.entry, &request.consent, Came::Refused)
+    );
+    // A word changed in the file is noticed, be it of the consent or of the rule it was given under.
+    type Alter = fn(&mut Value);
+    let alterations: [Alter; 4] = [
+        |it| it["given"]["consent"]["claims"] = json!(["full_name"]),
+        |it| it["given"]["consent"]["given"] = json!("2021-01-01T00:00:00Z"),
+        |it| it["policy"]["purpose"] = json!("To sell it"),
+        |it| it["anchor"] = json!("AAAA"),
+    ];
+    for alter in alterations {
+        let mut stored: Value = serde_json::from_str(wallet.write().expose()).unwrap();
+        alter(&mut stored["receipts"][0]);
+        let altered = Wallet::read(&stored.to_string()).unwrap();
+        altered.receipts[0].verify(&trusted).unwrap_err();
+    }
+    // A wallet of before has none, and reads.
+    let before = json!({"holdings": [], "passes": [], "log": []});
+    assert!(Wallet::read(&before.to_string()).unwrap().receipts.is_empty());
 }

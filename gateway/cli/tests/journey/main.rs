@@ -79,6 +79,28 @@ async fn a_credential_becomes_a_pass_that_opens_a_gate_and_is_audited() {
     );
     assert!(text.contains("REFUSED") && text.contains("RULE_FAILED"), "{text}");
 
+    // What was consented to stays with the holder, with the proof that it was anchored; nobody is asked for it.
+    let text = ends(town.wallet(ok, &["receipts"]).await, Ending::Good);
+    for said in [
+        "To let travellers in",
+        &town.macau.did,
+        "entry v1",
+        "result, sampled",
+        &format!("pass {}", &town.held(ok, "passes", 0)[..8]),
+        "ANCHORED  at height",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("negative"), "names of claims, no values: {text}");
+    let text = ends(town.wallet(ill, &["receipts", "--fetch"]).await, Ending::Good);
+    assert!(text.contains("no pass") && text.contains("nothing is anchored"), "{text}");
+    let kept = fs::read_to_string(town.path(ok)).unwrap();
+    let mut wallet: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    wallet["receipts"][0]["policy"]["purpose"] = "To sell what is shown".into();
+    fs::write(town.path(ok), wallet.to_string()).unwrap();
+    assert!(ends(town.wallet(ok, &["receipts"]).await, Ending::Bad).contains("DOES NOT HOLD"));
+    fs::write(town.path(ok), kept).unwrap();
+
     // The gate: bundle, challenge, code, verdict; then the same code again.
     let init = [
         "checkpoint",
