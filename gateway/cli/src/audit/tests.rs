@@ -1,13 +1,16 @@
 //! An honest decision holds; each lie about it is found and named.
 
-use credential::consent::Consent;
+use credential::anchor::{LeafKind, credential_digest};
+use credential::consent::{Consent, SignedConsent};
 use credential::sd_jwt;
+use credential::transcoding::Transcoding;
 use credential::{Overall, Predicate};
 use did_registry::canonical::encode;
 use did_registry::{Digest, SigningKey, Suite};
 use ledger_chain::tree::RecordProof;
-use ledger_chain::{PolicyRecord, ReceiptRecord, StateKey, StatusHead, StatusRecord};
+use ledger_chain::{PolicyRecord, StateKey, StatusHead, StatusRecord};
 
+use super::comparison::ANCHORED_WITHIN;
 use super::*;
 use crate::fixture::{STATUS_URI, Signer, Town};
 
@@ -24,7 +27,7 @@ fn decided(mut town: Town, result: &str, audience: &str) -> (Town, Evidence, Mat
     let credential = town.test_result(&key.public_key(), result, 5);
     let issuer = town.agency.did.clone();
     let digest = credential_digest(credential.signed_part().as_bytes());
-    let (receipt, anchor) = town.anchor(&issuer, LeafKind::Credential, &digest);
+    let (receipt, anchor) = town.anchor(&issuer, None, &digest);
     let epoch = town.height();
     let now = town.time().plus(5);
     let shown = sd_jwt::present(&credential, &town.entry.claims(), &key, audience, "nonce", now).unwrap();
@@ -48,10 +51,15 @@ fn decided(mut town: Town, result: &str, audience: &str) -> (Town, Evidence, Mat
     (town, evidence, material)
 }
 
-/// Anchors the decision as it stands now, and gathers the material at its trust epoch.
+/// Anchors the decision as it stands now, and once the consent, and gathers the material at its trust epoch.
 fn anchored_again(town: &mut Town, mut evidence: Evidence) -> (Evidence, Material) {
     let issuer = town.agency.did.clone();
-    evidence.receipt = Some(town.anchor(&issuer, LeafKind::Receipt, &evidence.transcoding.digest()).1);
+    let decided = Some(ReceiptKind::Transcoding);
+    evidence.receipt = Some(town.anchor(&issuer, decided, &evidence.transcoding.digest()).1);
+    if let (Some(consent), None) = (&evidence.consent, &evidence.consent_receipt) {
+        let consented = Some(ReceiptKind::Consent);
+        evidence.consent_receipt = Some(town.anchor(&issuer, consented, &consent.consent.digest()).1);
+    }
     town.tick(60);
     let height = match evidence.transcoding.trust {
         TrustEpoch::Ledger(height) => height,
@@ -81,7 +89,7 @@ fn an_honest_decision_holds_and_is_complete() {
     let report = transcoding(&evidence, &material);
     assert!(report.is_complete(), "{:#?}", report.checks);
     assert_eq!(report.verdict.unwrap().overall(), Overall::Accept);
-    assert_eq!(report.checks.len(), 9);
+    assert_eq!(report.checks.len(), 11);
 }
 
 #[test]
@@ -131,7 +139,7 @@ fn an_altered_decision_is_not_the_anchored_one() {
     type Alter = fn(&mut Evidence, Digest);
     let alterations: [(Alter, &[&str]); 5] = [
         (|it, other| it.transcoding.source = other, &["decision anchored", "source anchored"]),
-        (|it, other| it.transcoding.policy = other, &["rule", "decision anchored"]),
+        (|it, other| it.transcoding.policy = other, &["rule"]),
         (|it, _| it.transcoding.status = Some(9), &["decision anchored", "status epoch"]),
         (|it, _| it.transcoding.verdict = Overall::Refuse, &["decision anchored", "verdict"]),
         (|it, _| it.transcoding.decided = it.transcoding.decided.plus(1), &["decision anchored"]),
@@ -162,12 +170,13 @@ fn a_swapped_presentation_receipt_or_challenge_is_found() {
     assert!(differing(&transcoding(&evidence, &material)).contains(&"source anchored"));
     let mut evidence = first.clone();
     evidence.consent.as_mut().unwrap().consent.nonce = "another".into();
-    assert_eq!(differing(&transcoding(&evidence, &material)), ["verdict"]);
+    assert_eq!(differing(&transcoding(&evidence, &material)), ["consent", "consent anchored", "verdict"]);
     // Anchored by a stranger instead of the issuer or the verifier.
     let stranger: &Signer = &town.stranger;
     let stranger = stranger.did.clone();
     let mut evidence = second.clone();
-    evidence.receipt = Some(town.anchor(&stranger, LeafKind::Receipt, &evidence.transcoding.digest()).1);
+    let kind = Some(ReceiptKind::Transcoding);
+    evidence.receipt = Some(town.anchor(&stranger, kind, &evidence.transcoding.digest()).1);
     let (_, material) = anchored_again(&mut town, second);
     assert!(differing(&transcoding(&evidence, &material)).contains(&"decision anchored"));
 }
@@ -176,15 +185,57 @@ fn a_swapped_presentation_receipt_or_challenge_is_found() {
 fn consents_do_not_pass_for_transcodings() {
     let (mut town, evidence, _) = honest("negative");
     let issuer = town.agency.did.clone();
-    let (receipt, _) = town.anchor(&issuer, LeafKind::Receipt, &evidence.transcoding.digest());
-    let key = StateKey::Receipt(issuer, receipt.opening.root);
-    let at = did_registry::Moment { height: town.height(), time: town.time() };
-    town.write(key.clone(), encode(&ReceiptRecord { kind: ReceiptKind::Consent, count: 1, anchored: at }));
-    let forged =
-        AnchorReceipt { record: town.proof(&key, town.height()), head: town.head(town.height()), ..receipt };
-    let (mut evidence, material) = anchored_again(&mut town, evidence);
-    evidence.receipt = Some(URL_SAFE_NO_PAD.encode(forged.to_bytes()));
-    assert_eq!(differing(&transcoding(&evidence, &material)), ["decision anchored"]);
+    let forged = town.anchor(&issuer, Some(ReceiptKind::Consent), &evidence.transcoding.digest()).1;
+    let (evidence, material) = anchored_again(&mut town, evidence);
+    let with = |receipt: &Option<String>, consent_receipt: &Option<String>| {
+        let (receipt, consent_receipt) = (receipt.clone(), consent_receipt.clone());
+        differing(&transcoding(&Evidence { receipt, consent_receipt, ..evidence.clone() }, &material))
+    };
+    assert_eq!(with(&Some(forged), &evidence.consent_receipt), ["decision anchored"]);
+    assert_eq!(with(&evidence.receipt, &evidence.receipt), ["consent anchored"]);
+}
+
+/// Nobody's data is used without consent, and nobody else's consent will do.
+#[test]
+fn a_decision_without_its_holders_consent_is_found() {
+    let (mut town, evidence, material) = honest("negative");
+    let differs = |evidence: &Evidence| differing(&transcoding(evidence, &material));
+    let without = Evidence { consent: None, consent_receipt: None, ..evidence.clone() };
+    assert_eq!(differs(&without), ["consent", "verdict"], "its challenge is gone with it");
+    // Signed and anchored all the same, by somebody else, for something else, or for longer ago.
+    let other = SigningKey::generate(Suite::P256, &mut town.rng);
+    let given = &evidence.consent.as_ref().unwrap().consent;
+    let (issuer, decided) = (town.agency.did.clone(), evidence.transcoding.decided);
+    let anothers = Consent::to(&town.entry, other.public_key(), "nonce", decided);
+    let elsewhere = Consent { receiver: town.stranger.did.clone(), ..anothers.clone() };
+    let overtaken = Consent { expires: decided, ..anothers.clone() };
+    let wider = Consent { claims: ["result".to_owned()].into(), ..anothers.clone() };
+    for consent in [anothers, elsewhere, overtaken, wider] {
+        let receipt = town.anchor(&issuer, Some(ReceiptKind::Consent), &consent.digest()).1;
+        let consent = Some(consent.sign(&other));
+        let swapped = Evidence { consent, consent_receipt: Some(receipt), ..evidence.clone() };
+        let (swapped, material) = anchored_again(&mut town, swapped);
+        assert_eq!(differing(&transcoding(&swapped, &material)), ["consent"]);
+    }
+    // Whether or not what was shown is kept.
+    let mut forged = Evidence { presentation: None, ..evidence.clone() };
+    forged.consent = Some(SignedConsent { consent: given.clone(), signature: "00".repeat(64) });
+    assert_eq!(differs(&forged), ["consent"]);
+    // Anchored by a stranger, or not at all long after.
+    let stranger = town.stranger.did.clone();
+    let digest = evidence.consent.as_ref().unwrap().consent.digest();
+    let theirs = town.anchor(&stranger, Some(ReceiptKind::Consent), &digest).1;
+    let mut swapped = Evidence { consent_receipt: Some(theirs), ..evidence.clone() };
+    let (later, material) = anchored_again(&mut town, swapped.clone());
+    assert_eq!(differing(&transcoding(&later, &material)), ["consent anchored"]);
+    swapped.consent_receipt = None;
+    assert_eq!(open(&transcoding(&swapped, &material)), ["consent anchored"]);
+    let mut material = material;
+    town.tick(ANCHORED_WITHIN);
+    material.newest = town.head(town.height());
+    material.continues = town.consistency(material.then.head.head.height);
+    let report = transcoding(&swapped, &material);
+    assert_eq!(differing(&report), ["consent anchored"]);
 }
 
 /// A decision that is dated back, to a day on which the credential was not revoked yet, is anchored too late.
@@ -278,7 +329,7 @@ fn what_cannot_be_recomputed_is_open_and_nothing_is_said_to_hold_for_it() {
     assert_eq!(report.missing.unwrap().uri, STATUS_URI);
     let mut unretained = evidence.clone();
     unretained.presentation = None;
-    assert_eq!(open(&transcoding(&unretained, &material)), ["source anchored", "verdict"]);
+    assert_eq!(open(&transcoding(&unretained, &material)), ["consent", "source anchored", "verdict"]);
     let mut early = evidence.clone();
     early.receipt = None;
     assert!(open(&transcoding(&early, &material)).contains(&"decision anchored"));
@@ -288,5 +339,5 @@ fn what_cannot_be_recomputed_is_open_and_nothing_is_said_to_hold_for_it() {
     let (foreign, material) = anchored_again(&mut town, foreign);
     let report = transcoding(&foreign, &material);
     assert!(report.holds(), "{:#?}", report.checks);
-    assert_eq!(open(&report), ["verdict"]);
+    assert_eq!(open(&report), ["consent", "verdict"]);
 }
