@@ -304,9 +304,6 @@ async fn a_gateway_killed_while_it_decides_keeps_every_pass_that_it_gave() {
         let digest = credential::presentation::document_digest(&document);
         receipt.verify(&trusted, LeafKind::Credential, &digest).unwrap();
         let evidence = frontier.evidence(&pass).await;
-        let decided: credential::transcoding::Transcoding =
-            serde_json::from_value(evidence["transcoding"].clone()).unwrap();
-        assert_eq!(decided.pass_claims()["source"], document["credentialSubject"]["source"]);
         for whole in ["presentation", "receipt", "consent_receipt"] {
             assert!(evidence[whole].is_string(), "{whole}");
         }

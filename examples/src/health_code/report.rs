@@ -247,7 +247,7 @@ fn closer(outcome: &Outcome, scene: &Scene, stage: &Stage) -> io::Result<()> {
         scene.url,
         scene.network.genesis_file.display(),
         macau.url,
-        outcome.proof.pass,
+        outcome.proof.picture.display(),
         guangdong.host(),
     ))
 }

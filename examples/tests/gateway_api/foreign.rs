@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use credential::presentation::present_pass;
+use credential::presentation::{document_digest, present_pass};
 use did_registry::{PublicKey, SigningKey, Suite, Timestamp};
 use gateway::operator::Role;
 use rand::SeedableRng as _;
@@ -133,7 +133,7 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
         present_pass(&pass.credential, &bearer, &gate.audience.to_string(), &gate.nonce, town.clock.now());
     accepted(&town.verify(&text.unwrap(), &gate.nonce).await.unwrap());
     town.receipt(&town.macau, &pass.id).await.unwrap();
-    let path = format!("/v1/audit/transcodings/{}", pass.id);
+    let path = format!("/v1/audit/transcodings/{}", document_digest(&Value::Object(pass.credential.clone())));
     let evidence = town.macau.get(Some(Role::Audit), &path).await.unwrap().json();
     for absent in ["presentation", "anchor", "consent", "consent_receipt"] {
         assert_eq!(evidence[absent], Value::Null, "{absent}");

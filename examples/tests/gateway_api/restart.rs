@@ -22,7 +22,7 @@ async fn a_restart_keeps_everything() {
     let log = "/v1/audit/log?limit=1000";
     let token = town.guangdong.get(None, "/status/1").await.unwrap().bytes;
     let before = town.guangdong.get(Some(Role::Audit), log).await.unwrap().json();
-    let evidence = format!("/v1/audit/transcodings/{}", pass.id());
+    let evidence = format!("/v1/audit/transcodings/{}", pass.digest());
     let mut decided = town.macau.get(Some(Role::Audit), &evidence).await.unwrap().json();
     let receipt = town.receipt(&town.guangdong, good.id()).await.unwrap();
 

@@ -1,12 +1,13 @@
-//! Recomputing a decision: was this pass given as its issuer says, on the ledger as it was then?
+//! Recomputing a decision: was this pass given as it says, on the ledger as it was then?
 //!
-//! **What.** [`transcoding`] takes the evidence that an agency hands to a regulator and what the regulator
-//! gathered from the ledger itself, and compares claim by claim: the decision is anchored, the ledger's state
-//! is the one named, the source was anchored by its issuer, the rule was in force, the status list was the
-//! one named, and the verdict comes out the same. It sees the policy's claims and no person's name.
+//! **What.** [`transcoding`] takes a pass, the evidence that its agency hands to a regulator, and what the
+//! regulator gathered from the ledger itself. The pass says what was decided, the evidence on what, and they are
+//! compared: the verifier signed this pass, under a rule that was in force; its decision was anchored then; the
+//! source's holder consented; the source was anchored by its issuer; the status list was the one named; and the
+//! verdict comes out the same. It sees the policy's claims and no person's name.
 //!
-//! **Trust.** Nothing of the agency is believed; heads are certified by the validators of the pinned genesis,
-//! records are proved under them. What cannot be recomputed (a presentation that may not be retained, a
+//! **Trust.** Nothing of the agency is believed: evidence of another decision, honest as it may be, does not fit
+//! the pass in hand. Heads are certified by the validators of the pinned genesis, records are proved under them. What cannot be recomputed (a presentation that may not be retained, a
 //! status list nobody serves any more, a foreign certificate) is said to be open, never to hold.
 
 use credential::facts::AgeLimits;
@@ -19,9 +20,11 @@ use ledger_chain::{Genesis, ReceiptKind, SignedHead, StatusHead};
 
 mod comparison;
 mod gather;
+mod pass;
 
 pub(crate) use gather::host;
 pub use gather::{AuditError, Lists, gather, read_evidence};
+pub use pass::AuditedPass;
 
 /// What the regulator gathered itself.
 #[derive(Clone, Debug)]
@@ -128,15 +131,17 @@ impl From<Finding> for Fault {
     }
 }
 
-/// Recomputes a decision. Without a ledger, its records and the rule there is nothing to compare with; every other
+/// Recomputes the decision that a pass was given on. Without a ledger, its records and the rule there is nothing to compare with; every other
 /// comparison is made, whatever an earlier one said.
-pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
+pub fn transcoding(pass: &AuditedPass, evidence: &Evidence, material: &Material) -> Report {
     let mut report = Report::default();
-    let decision = &evidence.transcoding;
+    let decision = pass.decision();
     let newest = report.note("ledger", comparison::ledger(decision, material));
     let facts = report.note("records", comparison::records(material));
-    let policy = facts.as_ref().and_then(|facts| report.note("rule", comparison::rule(decision, facts)));
+    let policy =
+        facts.as_ref().and_then(|facts| report.note("rule", comparison::rule(decision, facts, material)));
     let (Some(newest), Some(facts), Some(policy)) = (newest, facts, policy) else { return report };
+    let holder = report.note("pass", comparison::pass(pass, &policy, &facts));
     let anchored = |receipt: &Option<String>, kind, digest| {
         let at = (decision.decided, &policy.verifier);
         comparison::anchored(receipt.as_deref(), kind, &digest, at, &newest)
@@ -153,13 +158,15 @@ pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
         return report;
     }
     let shown = evidence.presentation.as_deref().map(|presentation| {
-        let anchored = comparison::source_anchored(presentation, evidence, &newest);
+        let anchored = comparison::source_anchored(presentation, evidence, decision, &newest);
         let since = anchored.as_ref().ok().map(|(anchored, _)| anchored.at.time);
-        let again = comparison::decide(presentation, evidence, &policy, &facts, material.limits, since);
+        let again =
+            comparison::decide(presentation, evidence, decision, (&policy, &facts), material.limits, since);
         (anchored, again)
     });
     let source = shown.as_ref().and_then(|(_, again)| again.source.as_ref());
-    report.note("consent", comparison::consent(evidence, &policy, source));
+    let holders = (source.map(|source| &source.holder), holder.as_ref());
+    report.note("consent", comparison::consent(evidence, decision, &policy, holders));
     if let Some(consent) = &evidence.consent {
         let consented = anchored(&evidence.consent_receipt, ReceiptKind::Consent, consent.consent.digest());
         report.note("consent anchored", consented);

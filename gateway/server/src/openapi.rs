@@ -95,7 +95,11 @@ pub(crate) const CALLS: [Call; 23] = [
         "200",
         "Make a pass of a foreign certificate",
     ),
-    get("/v1/audit/transcodings/{pass}", Some(Role::Audit), "The evidence behind a pass, to recompute it by"),
+    get(
+        "/v1/audit/transcodings/{pass}",
+        Some(Role::Audit),
+        "What the pass with this digest was given on, to recompute it by",
+    ),
     get("/v1/audit/log", Some(Role::Audit), "The hash-chained audit log; ?from=&limit="),
     get("/health", None, "Whether the vault takes writes"),
     Call { answer: ("200", "text/plain"), ..get("/metrics", Some(Role::Audit), "Counters for Prometheus") },

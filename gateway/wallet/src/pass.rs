@@ -3,7 +3,7 @@
 use credential::consent::Consent;
 use credential::exchange::{ChallengeResponse, PassRequest, PassResponse, Possession};
 use credential::facts::Facts;
-use credential::presentation::{authenticate_document, present_pass};
+use credential::presentation::{authenticate_document, document_digest, present_pass};
 use credential::{Finding, Overall, Part, Reason, sd_jwt};
 use did_registry::{Did, Digest, SigningKey, Suite, Timestamp};
 use rand::{CryptoRng, RngCore};
@@ -119,6 +119,11 @@ impl HeldPass {
     /// The issuer's name for it.
     pub fn id(&self) -> &Digest {
         &self.pass.id
+    }
+
+    /// Its digest, by which an auditor asks what it was given on.
+    pub fn digest(&self) -> Digest {
+        document_digest(&Value::Object(self.pass.credential.clone()))
     }
 
     /// Whose pass it is to give.

@@ -4,16 +4,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::anchor::{LeafKind, credential_digest};
 use credential::facts::{AgeLimits, Facts};
-use credential::presentation::{Challenge, Decision, Source, verify_presentation};
+use credential::presentation::{Challenge, Decision, authenticate_document, type_name, verify_presentation};
 use credential::sd_jwt::SdJwtText;
-use credential::transcoding::{Transcoding, TrustEpoch};
+use credential::transcoding::{Transcoding, TrustEpoch, pass_schema};
 use credential::{Finding, Overall, Part, Policy};
-use did_registry::{Did, Digest, Timestamp};
+use did_registry::{Did, Digest, PublicKey, Timestamp};
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::{AnchorReceipt, Anchored};
 use ledger_chain::{ReceiptKind, Record, StateKey, StatusHead};
 
-use super::{Compared, Evidence, Fault, Material, Outcome, Report};
+use super::{AuditedPass, Compared, Evidence, Fault, Material, Outcome, Report};
 use crate::screen::age;
 
 /// Seconds that an agency gives to answer a challenge.
@@ -56,15 +56,45 @@ pub(super) fn records(material: &Material) -> Compared<Facts> {
 }
 
 /// The rule was on the ledger and in force.
-pub(super) fn rule(decision: &Transcoding, facts: &Facts) -> Compared<Policy> {
+pub(super) fn rule(decision: &Transcoding, facts: &Facts, material: &Material) -> Compared<Policy> {
     let policy = facts.policies.get(&decision.policy);
     let policy = policy.ok_or_else(|| format!("policy {} was not on the ledger", decision.policy.short()))?;
+    let named = format!("{} v{}", policy.name, policy.version);
     if !policy.applies_at(decision.decided) {
-        return Err(
-            format!("{} v{} did not apply on {}", policy.name, policy.version, decision.decided).into()
-        );
+        return Err(format!("{named} did not apply on {}", decision.decided).into());
     }
-    Ok((policy.clone(), format!("{} v{} was on the ledger and in force", policy.name, policy.version)))
+    let mut published =
+        material.then.records.iter().filter(|proof| proof.key == StateKey::Policy(decision.policy));
+    let published = published.find_map(|proof| match proof.verify(&material.then.head.head.state) {
+        Ok(Some(Record::Policy(record))) => Some(record.published.time),
+        _ => None,
+    });
+    if published.is_none_or(|at| at > decision.decided.plus(CLOCK_TOLERANCE)) {
+        return Err(format!("{named} was published after the decision").into());
+    }
+    Ok((policy.clone(), format!("{named} was on the ledger and in force")))
+}
+
+/// The policy's verifier signed this pass, as its policy gives it; gives the key that it is bound to.
+pub(super) fn pass(pass: &AuditedPass, policy: &Policy, facts: &Facts) -> Compared<PublicKey> {
+    let Transcoding { decided, .. } = *pass.decision();
+    let (credential, issuer) = authenticate_document(pass.document(), facts, decided, None)?;
+    if issuer != policy.verifier {
+        return Err("signed by somebody else than the policy's verifier".into());
+    }
+    let terms = policy.pass.as_ref().ok_or("the policy gives no pass")?;
+    let kind = type_name(&terms.credential_type, &pass_schema(&terms.credential_type).id());
+    if credential.types().iter().filter(|name| *name != "VerifiableCredential").ne([&kind]) {
+        return Err(format!("the policy gives a {}, under its schema", terms.credential_type).into());
+    }
+    facts.recognised(&issuer, &terms.credential_type, decided, decided)?;
+    let until = decided.plus(u64::from(terms.hours) * 3600);
+    if (credential.valid_from(), credential.valid_until()) != (Some(decided), Some(until)) {
+        return Err(format!("the policy gives a pass for {} h from the decision on", terms.hours).into());
+    }
+    let holder = credential.holder().ok_or("a pass is bound to its holder's key")?;
+    let detail = format!("signed by {} for {} h, as its policy gives it", issuer.short(), terms.hours);
+    Ok((holder, detail))
 }
 
 /// The verifier anchored this decision, or the consent to it, when it was made: not before, and within the hour.
@@ -98,13 +128,22 @@ pub(super) fn anchored(
     Ok(((), format!("at height {}, {}", at.height, at.time)))
 }
 
-/// The holder agreed to exactly this: these claims, to this verifier, under this rule, then.
-pub(super) fn consent(evidence: &Evidence, policy: &Policy, source: Option<&Source>) -> Compared {
+/// The holder agreed to exactly this: these claims, to this verifier, under this rule, then, for this pass. `source`
+/// and `pass` are the keys that hold them, as far as they could be read.
+pub(super) fn consent(
+    evidence: &Evidence,
+    decision: &Transcoding,
+    policy: &Policy,
+    (source, pass): (Option<&PublicKey>, Option<&PublicKey>),
+) -> Compared {
     let signed = evidence.consent.as_ref().ok_or("the evidence has no consent of the holder's")?;
     let consent = &signed.consent;
-    signed.verify(policy, &consent.holder, &consent.nonce, evidence.transcoding.decided)?;
+    signed.verify(policy, &consent.holder, &consent.nonce, decision.decided)?;
+    if pass.is_some() && consent.pass.as_ref() != pass {
+        return Err("the holder consented to a pass that is bound to another key".into());
+    }
     match source {
-        Some(source) if source.holder == consent.holder => {
+        Some(source) if *source == consent.holder => {
             Ok(((), format!("signed by the source's holder on {}", consent.given)))
         }
         Some(_) => Err("signed by somebody else than the source's holder".into()),
@@ -125,16 +164,17 @@ pub(super) fn freshness(decision: &Transcoding, facts: &Facts, limits: AgeLimits
 pub(super) fn source_anchored(
     presentation: &str,
     evidence: &Evidence,
+    decision: &Transcoding,
     newest: &TrustedHead,
 ) -> Compared<Anchored> {
     let receipt = evidence.anchor.as_deref().ok_or("the evidence has no receipt for the source")?;
     let text = SdJwtText::parse(presentation).map_err(|error| error.to_string())?;
     let digest = credential_digest(text.signed_part().as_bytes());
     let anchored = read_receipt(receipt)?.verify(newest, LeafKind::Credential, &digest)?;
-    if anchored.commitment != evidence.transcoding.source {
+    if anchored.commitment != decision.source {
         return Err("the decision names another source commitment".into());
     }
-    if anchored.at.time > evidence.transcoding.decided.plus(CLOCK_TOLERANCE) {
+    if anchored.at.time > decision.decided.plus(CLOCK_TOLERANCE) {
         return Err(format!("the source was anchored at {}, after the decision", anchored.at.time).into());
     }
     let detail = format!("by {} at height {}", anchored.issuer.short(), anchored.at.height);
@@ -150,8 +190,8 @@ fn read_receipt(text: &str) -> Result<AnchorReceipt, Fault> {
 pub(super) fn decide(
     presentation: &str,
     evidence: &Evidence,
-    policy: &Policy,
-    facts: &Facts,
+    decision: &Transcoding,
+    (policy, facts): (&Policy, &Facts),
     limits: AgeLimits,
     since: Option<Timestamp>,
 ) -> Decision {
@@ -160,10 +200,10 @@ pub(super) fn decide(
         audience: &audience,
         nonce: evidence.consent.as_ref().map_or("", |consent| &consent.consent.nonce),
         max_age: ANSWER_SECONDS,
-        now: evidence.transcoding.decided,
+        now: decision.decided,
         limits,
     };
-    verify_presentation(presentation, &evidence.transcoding.policy, facts, &challenge, since)
+    verify_presentation(presentation, &decision.policy, facts, &challenge, since)
 }
 
 /// The verdict comes out the same, on the status list of the epoch that the decision names.

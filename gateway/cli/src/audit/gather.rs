@@ -4,17 +4,19 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use credential::Finding;
 use credential::facts::AgeLimits;
 use credential::status::anchored_digest;
 use credential::transcoding::TrustEpoch;
-use ledger_chain::StatusHead;
 use ledger_chain::receipt::AnchorReceipt;
+use ledger_chain::{Record, StatusHead};
 use reqwest::Url;
 
-use super::{Evidence, Material, transcoding};
+use super::{AuditedPass, Evidence, Material, transcoding};
 use crate::agency::{Agency, AgencyError};
 use crate::files::{self, FileError};
 use crate::ledger::{Ledger, LedgerError};
+use crate::paper::PaperError;
 
 /// Bytes of the largest evidence file.
 const EVIDENCE_BYTES: usize = 1024 * 1024;
@@ -35,6 +37,12 @@ pub enum AuditError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// What was given is no pass.
+    #[error("what is audited is a pass: {0}")]
+    Pass(#[from] Finding),
+    /// Its picture.
+    #[error(transparent)]
+    Picture(#[from] PaperError),
     /// The agency.
     #[error(transparent)]
     Agency(#[from] AgencyError),
@@ -63,24 +71,27 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, AuditError> {
     Ok(serde_json::from_slice(&bytes).map_err(rule)?)
 }
 
-/// Fetches what the audit of `evidence` needs: records from the ledger, and the one status list that the audit
+/// Fetches what the audit of `pass` needs: records from the ledger, and the one status list that the audit
 /// finds missing.
 ///
 /// # Errors
 /// [`AuditError`]. A status list that cannot be had is no error: the report says so.
-pub async fn gather(ledger: &mut Ledger, evidence: &Evidence, lists: &Lists) -> Result<Material, AuditError> {
-    let height = match evidence.transcoding.trust {
+pub async fn gather(
+    ledger: &mut Ledger,
+    pass: &AuditedPass,
+    evidence: &Evidence,
+    lists: &Lists,
+) -> Result<Material, AuditError> {
+    let height = match pass.decision().trust {
         TrustEpoch::Ledger(height) => height,
-        TrustEpoch::List(_) => {
-            receipt_of(evidence.receipt.as_deref()).ok_or(AuditError::NotAnchored)?.head.head.height
-        }
+        TrustEpoch::List(_) => anchored_height(evidence).ok_or(AuditError::NotAnchored)?,
     };
     let client = ledger.client();
     let then = client.bundle(Some(height), None, &[]).await.map_err(LedgerError::from)?;
     let (newest, continues) = client.signed_head(Some(height)).await.map_err(LedgerError::from)?;
     let genesis = ledger.genesis().clone();
     let mut material = Material { genesis, then, newest, continues, limits: AgeLimits::default() };
-    if let Some(head) = transcoding(evidence, &material).missing {
+    if let Some(head) = transcoding(pass, evidence, &material).missing {
         let token = match kept(&head, &lists.files)? {
             Some(token) => Some(token),
             None => fetched(&head, &lists.hosts).await,
@@ -118,8 +129,14 @@ pub(crate) fn host(uri: &str) -> Option<String> {
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
-fn receipt_of(text: Option<&str>) -> Option<AnchorReceipt> {
-    AnchorReceipt::from_bytes(&URL_SAFE_NO_PAD.decode(text?).ok()?).ok()
+/// The height of the block that anchored the decision, as its receipt says; whether that holds comes later.
+fn anchored_height(evidence: &Evidence) -> Option<u64> {
+    let bytes = URL_SAFE_NO_PAD.decode(evidence.receipt.as_deref()?).ok()?;
+    let receipt = AnchorReceipt::from_bytes(&bytes).ok()?;
+    match receipt.record.verify(&receipt.head.head.state) {
+        Ok(Some(Record::Receipt(record))) => Some(record.anchored.height),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use credential::consent::SignedConsent;
-use credential::transcoding::Transcoding;
 use did_registry::Digest;
 use ledger_chain::receipt::AnchorReceipt;
 use serde::{Deserialize, Serialize};
@@ -11,17 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::anchors::row_id;
 use super::rows::{CommitmentKind, ISSUED, PENDING, TRANSCODINGS};
 use super::{Agency, AgencyError};
-use crate::vault::RowId;
+use crate::vault::{Column, RowId, Vault};
 
 /// How long a regulator's question waits for a batch to be anchored.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a regulator gets to recompute a decision by.
+/// What a regulator gets to recompute a decision by. What was decided, the pass itself says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// The decision, as the pass names it.
-    pub transcoding: Transcoding,
     /// The presentation it was made on, with the policy's claims and no others, if they may be retained.
     pub presentation: Option<String>,
     /// What the holder agreed to; none for a foreign certificate, which its bearer hands over.
@@ -32,6 +29,11 @@ pub struct Evidence {
     pub receipt: Option<String>,
     /// The receipt for the consent, base64url, once it is anchored.
     pub consent_receipt: Option<String>,
+}
+
+/// The row of what a pass was given on.
+pub(super) fn evidence_row(vault: &Vault, pass: &Digest) -> RowId {
+    vault.index(Column::Transcodings, &[pass.as_bytes()])
 }
 
 impl Agency {
@@ -60,12 +62,14 @@ impl Agency {
         consent.map(|row| row.digest).ok_or(AgencyError::Missing("credential or consent"))
     }
 
-    /// What a regulator needs to recompute the decision behind a pass.
+    /// What a regulator needs to recompute the decision behind the pass with this digest: whoever has the pass, or has
+    /// seen its code, can ask.
     ///
     /// # Errors
     /// [`AgencyError::Missing`].
     pub async fn evidence(&self, pass: &Digest) -> Result<Evidence, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(TRANSCODINGS, &RowId::from(*pass)))?;
+        let row =
+            tokio::task::block_in_place(|| self.vault.get(TRANSCODINGS, &evidence_row(&self.vault, pass)))?;
         let row = row.ok_or(AgencyError::Missing("pass"))?;
         let receipt = self.anchored_text(&row.transcoding.digest()).await?;
         let consent_receipt = match &row.consent {
@@ -73,7 +77,6 @@ impl Agency {
             None => None,
         };
         Ok(Evidence {
-            transcoding: row.transcoding,
             presentation: row.presentation,
             consent: row.consent,
             anchor: row.anchor,

@@ -17,11 +17,11 @@ use serde_json::Value;
 
 use super::anchors::Anchors;
 use super::challenges;
+use super::evidence::evidence_row;
 use super::rows::{CommitmentKind, EvidenceRow, IssuedRow, TRANSCODINGS};
 use super::statuses::Statuses;
 use super::trust::View;
 use super::{Agency, AgencyError};
-use crate::vault::RowId;
 
 /// What the decision was made on, beside the presentation itself.
 struct Trail {
@@ -176,7 +176,7 @@ impl Agency {
                 consent: trail.consent,
                 anchor: trail.anchor,
             };
-            change.put(TRANSCODINGS, &RowId::from(id), &evidence)?;
+            change.put(TRANSCODINGS, &evidence_row(change.vault(), &digest), &evidence)?;
             Ok::<_, AgencyError>((Pass { id, credential }, digest))
         })?;
         self.anchors.announce(CommitmentKind::Credential, [digest]);

@@ -13,7 +13,7 @@ use crate::vault::{Column, RowId, Table};
 pub(crate) const ISSUED: Table<IssuedRow> = Table::new(Column::Issued);
 /// Offers, by keyed hash of their claim code.
 pub(crate) const OFFERS: Table<OfferRow> = Table::new(Column::Offers);
-/// Decisions and what they were made on, by the pass's identifier.
+/// Decisions and what they were made on, by keyed hash of the pass's digest.
 pub(crate) const TRANSCODINGS: Table<EvidenceRow> = Table::new(Column::Transcodings);
 /// Commitments, by the digest they commit to.
 pub(crate) const PENDING: Table<PendingRow> = Table::new(Column::Pending);
