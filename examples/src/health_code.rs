@@ -134,13 +134,14 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     let macau = &scene.sides[1].desk;
     let foreign = foreign::take(&cases, macau, &scene.rules[1].foreign.id(), stage).await?;
 
-    let pass = told.iter().find_map(|told| {
+    let shown = told.iter().find_map(|told| {
         let crossed =
             told.journey.as_ref().ok().filter(|journey| journey.crossed() && told.from == Side::Guangdong);
-        crossed?.pass
+        crossed?.shown.as_deref()
     });
-    let pass = pass.context("nobody crossed, so there is nothing to look closer at")?;
-    let proof = Box::pin(proof::prove(&mut scene, &borders, &casts, pass, stage)).await?;
+    let shown = shown.context("nobody crossed, so there is nothing to look closer at")?;
+    let picture = options.directory.join("auditor").join("pass.png");
+    let proof = Box::pin(proof::prove(&mut scene, &borders, &casts, (shown, &picture), stage)).await?;
     let outcome = Outcome { told, foreign, proof, surprises };
     report::show(&outcome, &imports, &scene, stage)?;
     if options.keep {

@@ -86,8 +86,8 @@ async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
     assert_eq!(crossed, passes);
     assert!(outcome.told.iter().all(|told| {
         let journey = told.journey.as_ref().unwrap();
-        journey.pass.is_some() == journey.first_pass.is_some()
-            && (!journey.crossed() || journey.pass.is_some())
+        journey.shown.is_some() == journey.first_pass.is_some()
+            && (!journey.crossed() || journey.shown.is_some())
     }));
 
     assert_eq!((outcome.foreign.cases, outcome.foreign.accepted, outcome.foreign.transcoded), (121, 81, 81));
@@ -95,6 +95,9 @@ async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
 
     assert_eq!(outcome.proof.promises.len(), 7);
     assert!(outcome.proof.audit.is_complete(), "{:#?}", outcome.proof.audit);
+    for compared in ["pass", "consent", "consent anchored", "verdict"] {
+        assert!(outcome.proof.audit.checks.iter().any(|check| check.name == compared), "{compared}");
+    }
     assert!(
         outcome.proof.ledger.commitments > 3 * crossed as u64,
         "credentials, passes, consents, decisions"

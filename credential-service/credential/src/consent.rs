@@ -1,8 +1,10 @@
 //! Consent: what a holder agrees to, signed by the holder, usable by one receiver for one policy.
 //!
-//! It names the receiver, the policy, the claims, the purpose and how long; a receiver other than the one
-//! named cannot use it (W12), and a second use is recognised by its digest. The ledger sees a blinded
-//! commitment to it, in a batch; the holder keeps the opening.
+//! It names the receiver, the policy (and so the purpose), the claims, the challenge and how long; a receiver
+//! other than the one named cannot use it (W12), nor that one a second time. Both sides keep it: the holder to
+//! show what was agreed to, the receiver to show that it was. The receiver anchors a blinded commitment to its
+//! digest and hands the opening to whoever knows that digest, which is nobody else, because a challenge is
+//! random; so the holder too proves with no node that it was written down, and when.
 
 use std::collections::BTreeSet;
 

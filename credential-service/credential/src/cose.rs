@@ -133,9 +133,10 @@ impl Sign1 {
         if self.algorithm.is_some_and(|named| !algorithms.contains(&named)) {
             return refuse("the token names another algorithm than its key is of");
         }
-        let signed = signed_bytes(&self.protected, external, &self.payload);
+        let covered = (!external.is_empty()).then(|| signed_bytes(&self.protected, external, &self.payload));
+        let covered = covered.as_deref().unwrap_or(&self.signed);
         let signature = Signature::try_from(self.signature.as_slice());
-        match signature.map(|signature| key.verify(&signed, &signature)) {
+        match signature.map(|signature| key.verify(covered, &signature)) {
             Ok(Ok(())) => Ok(()),
             _ => refuse("the signature does not hold under the signer's key"),
         }

@@ -26,7 +26,9 @@ use crate::{Finding, Part, Policy, Reason, Verdict, anchor};
 mod pass;
 mod printed;
 
-pub use pass::{PASS_LIMIT, authenticate_document, document_digest, present_pass, verify_pass};
+pub use pass::{
+    PASS_LIMIT, authenticate_document, document_digest, present_pass, unverified_pass, verify_pass,
+};
 pub use printed::{print_credential, verify_printed};
 
 /// Seconds by which clocks may differ.

@@ -11,7 +11,7 @@ use did_registry::{ClaimKind, ClaimSpec, CredentialType, Digest, Schema, Timesta
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Overall;
+use crate::{Finding, Overall, Reason};
 
 /// Whose word was taken, as of when.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -21,6 +21,25 @@ pub enum TrustEpoch {
     Ledger(u64),
     /// A foreign trust list, by its SHA-256.
     List(Digest),
+}
+
+impl TrustEpoch {
+    /// As a pass says it.
+    fn text(&self) -> String {
+        match self {
+            Self::Ledger(height) => format!("ledger:{height}"),
+            Self::List(digest) => format!("list:{digest}"),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (kind, value) = text.split_once(':')?;
+        match kind {
+            "ledger" => Some(Self::Ledger(value.parse().ok()?)),
+            "list" => Some(Self::List(value.parse().ok()?)),
+            _ => None,
+        }
+    }
 }
 
 /// A decision, without anything about a person.
@@ -79,21 +98,42 @@ pub fn is_pass(credential_type: &CredentialType, schema: &Digest) -> bool {
 impl Transcoding {
     /// The claims of the pass that an accepted transcoding gives, under [`pass_schema`].
     pub fn pass_claims(&self) -> Map<String, Value> {
-        let trust = match &self.trust {
-            TrustEpoch::Ledger(height) => format!("ledger:{height}"),
-            TrustEpoch::List(digest) => format!("list:{digest}"),
-        };
         let mut claims = Map::new();
         claims.insert("colour".into(), "green".into());
         claims.insert("source".into(), self.source.to_string().into());
         claims.insert("policy".into(), self.policy.to_string().into());
-        claims.insert("trust_epoch".into(), trust.into());
+        claims.insert("trust_epoch".into(), self.trust.text().into());
         if let Some(epoch) = self.status {
             claims.insert("status_epoch".into(), epoch.into());
         }
         claims.insert("verdict".into(), "accept".into());
         claims.insert("decided".into(), self.decided.to_string().into());
         claims
+    }
+
+    /// The decision that a pass with these claims was given on.
+    ///
+    /// # Errors
+    /// `SCHEMA` unless they are exactly what [`Transcoding::pass_claims`] gives for some decision.
+    pub fn from_pass_claims(claims: &Map<String, Value>) -> Result<Self, Finding> {
+        let read = || {
+            let text = |name: &str| claims.get(name).and_then(Value::as_str);
+            Some(Self {
+                source: text("source")?.parse().ok()?,
+                policy: text("policy")?.parse().ok()?,
+                trust: TrustEpoch::read(text("trust_epoch")?)?,
+                status: claims.get("status_epoch").and_then(Value::as_u64),
+                verdict: Overall::Accept,
+                decided: text("decided")?.parse().ok()?,
+            })
+        };
+        // Said again, so that nothing is left out, added or spelt in a second way.
+        read().filter(|decision| &decision.pass_claims() == claims).ok_or_else(|| {
+            Finding::new(
+                Reason::Schema,
+                "the claims of a pass say what was decided on what, and nothing else",
+            )
+        })
     }
 }
 
@@ -111,11 +151,47 @@ mod tests {
             let made =
                 Transcoding { source: one, policy: one, trust, status, verdict: Overall::Accept, decided };
             schema.check_full(&made.pass_claims()).unwrap();
+            assert_eq!(Transcoding::from_pass_claims(&made.pass_claims()).unwrap(), made);
         }
         let [pass, test] = ["HealthPass", "HealthTest"].map(|name| CredentialType::new(name).unwrap());
         assert!(is_pass(&pass, &schema.id()));
         assert!(!is_pass(&test, &schema.id()), "under the schema of another type's passes");
         assert!(!is_pass(&pass, &Schema { version: 2, ..schema }.id()));
+    }
+
+    #[test]
+    fn only_the_claims_of_a_pass_are_read_as_its_decision() {
+        let one = Digest::from_bytes([0xab; 32]);
+        let (trust, decided) = (TrustEpoch::Ledger(7), Timestamp::default());
+        let made = Transcoding {
+            source: one,
+            policy: one,
+            trust,
+            status: Some(3),
+            verdict: Overall::Accept,
+            decided,
+        };
+        for (name, value) in [
+            ("colour", Value::from("red")),
+            ("verdict", "refuse".into()),
+            ("source", one.to_string().to_uppercase().into()),
+            ("policy", Value::Null),
+            ("trust_epoch", "ledger:07".into()),
+            ("trust_epoch", "elsewhere:7".into()),
+            ("status_epoch", "3".into()),
+            ("decided", "1970-01-01".into()),
+            ("full_name", "somebody".into()),
+        ] {
+            let mut claims = made.pass_claims();
+            claims.insert(name.into(), value);
+            let refused = Transcoding::from_pass_claims(&claims).unwrap_err();
+            assert_eq!(refused.code, Reason::Schema, "{name}");
+        }
+        for name in made.pass_claims().keys().filter(|name| *name != "status_epoch") {
+            let mut claims = made.pass_claims();
+            claims.remove(name);
+            assert!(Transcoding::from_pass_claims(&claims).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl Jurisdiction {
         Ok(Secret::new(files::read_text(&self.token, 1024)?))
     }
 
+    /// Host and port of its address.
+    pub fn host(&self) -> &str {
+        self.url.split_once("://").map_or(self.url.as_str(), |(_, host)| host)
+    }
+
     /// What it wrote down of everything it sent.
     pub fn egress(&self) -> PathBuf {
         self.directory.join("egress.log")

@@ -1,14 +1,16 @@
 //! The end of the story: one decision is audited, one identifier rotates its key, and every promise is measured.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use causeway::actor::ActorDirectory;
-use causeway::audit::{self, Evidence, Report};
+use causeway::audit::{self, AuditedPass, Evidence, Lists, Report};
+use causeway::files;
 use causeway::identity::{self, Rotated};
 use causeway::ledger::{Ledger, LedgerError};
+use causeway::paper::qr_png;
 use did_registry::{Digest, Retirement};
 use ledger_chain::{AnchorOperation, Operation};
 use rand::rngs::OsRng;
@@ -27,6 +29,9 @@ use crate::population::{Health, Story};
 /// signature is checked with the current key, or when the operation's turn comes.
 const OLD_KEY: [&str; 2] = ["NOT_CONTROL_KEY", "BAD_SIGNATURE"];
 
+/// Pixels of a module of the code that the auditor has.
+const MODULE: u32 = 4;
+
 /// What was measured.
 pub struct Proof {
     /// The promises.
@@ -37,6 +42,8 @@ pub struct Proof {
     pub ledger: LedgerFigures,
     /// The audited pass.
     pub pass: Digest,
+    /// The picture of its code.
+    pub picture: PathBuf,
     /// How its audit came out.
     pub audit: Report,
 }
@@ -86,11 +93,16 @@ pub async fn prove(
     scene: &mut Scene,
     borders: &[Arc<Border>; 2],
     casts: &[Vec<(Story, usize)>; 2],
-    pass: Digest,
+    (shown, picture): (&str, &Path),
     stage: &Stage,
 ) -> anyhow::Result<Proof> {
+    // The auditor has what the gate saw, and reads it from its picture.
+    files::directory(picture.parent().context("a picture lies in a directory")?)?;
+    files::create(picture, &qr_png(shown, MODULE)?, files::PRIVATE)?;
+    let picture = std::fs::canonicalize(picture)?;
+    let pass = AuditedPass::read(picture.to_str().context("the directory's name is UTF-8")?)?;
     let step = stage.wait("an auditor recomputes one decision");
-    let audit = audited(&mut scene.ledger, &scene.sides[1], &pass).await?;
+    let audit = audited(&mut scene.ledger, &scene.sides, &pass).await?;
     let recomputed = Promise {
         text: "Every decision can be recomputed without a person: the audit of one pass".into(),
         measure: format!(
@@ -100,6 +112,7 @@ pub async fn prove(
         ),
         kept: audit.is_complete(),
     };
+    let pass = pass.digest();
     step.done(format!("an auditor recomputed pass {}…: {}", pass.short(), recomputed.measure))?;
 
     let step = stage.wait("Guangdong rotates its key");
@@ -132,15 +145,20 @@ pub async fn prove(
     let values = promises::grouped(values as u64);
     step.done(format!("{values} personal values looked for in every byte that was sent or stored"))?;
     let traffic = parties.iter().map(|party| (party.name, traffic::of(party))).collect();
-    Ok(Proof { promises, traffic, ledger, pass, audit })
+    Ok(Proof { promises, traffic, ledger, pass, picture, audit })
 }
 
 /// The evidence from the agency, everything else from the ledger.
-async fn audited(ledger: &mut Ledger, agency: &Jurisdiction, pass: &Digest) -> anyhow::Result<Report> {
-    let path = format!("/v1/audit/transcodings/{pass}");
+async fn audited(
+    ledger: &mut Ledger,
+    [source, agency]: &[Jurisdiction; 2],
+    pass: &AuditedPass,
+) -> anyhow::Result<Report> {
+    let path = format!("/v1/audit/transcodings/{}", pass.digest());
     let evidence: Evidence = agency.agency.get(&path, &[], Some(agency.token()?.expose())).await?;
-    let material = audit::gather(ledger, &evidence, &[]).await?;
-    Ok(audit::transcoding(&evidence, &material))
+    let lists = Lists { hosts: vec![source.host().to_owned()], ..Lists::default() };
+    let material = audit::gather(ledger, pass, &evidence, &lists).await?;
+    Ok(audit::transcoding(pass, &evidence, &material))
 }
 
 /// Guangdong takes its next key into use; the old one says something more; the agency goes on with the new.

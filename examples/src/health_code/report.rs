@@ -238,16 +238,17 @@ fn promises(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
 
 /// The command with which somebody looks at one traveller.
 fn closer(outcome: &Outcome, scene: &Scene, stage: &Stage) -> io::Result<()> {
-    let macau = &scene.sides[1];
+    let [guangdong, macau] = &scene.sides;
     stage.title("Look closer at one traveller, while everybody is running (KEEP=1 leaves them so)")?;
     stage.line(format!(
-        "  CAUSEWAY_TOKEN=$(cat {}) \\\n  {} audit transcoding \\\n    --node {} --genesis {} \\\n    --gateway {} --pass {}",
+        "  CAUSEWAY_TOKEN=$(cat {}) \\\n  {} audit transcoding \\\n    --node {} --genesis {} \\\n    --gateway {} --pass {} \\\n    --status-host {}",
         macau.token.display(),
         scene.parties.program().display(),
         scene.url,
         scene.network.genesis_file.display(),
         macau.url,
-        outcome.proof.pass,
+        outcome.proof.picture.display(),
+        guangdong.host(),
     ))
 }
 

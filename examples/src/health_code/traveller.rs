@@ -7,7 +7,7 @@ use causeway::agency::ReceiptAnswer;
 use credential::exchange::{ChallengeResponse, PassRequest};
 use credential::facts::Ages;
 use credential::{Overall, Reason};
-use did_registry::{Digest, Suite};
+use did_registry::Suite;
 use rand::rngs::OsRng;
 use wallet::{Application, Claim, HeldPass, Holding, WalletError};
 
@@ -48,7 +48,7 @@ pub enum Walk {
 }
 
 /// What happened to one traveller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Journey {
     /// How it ended.
     pub end: End,
@@ -60,8 +60,8 @@ pub struct Journey {
     pub at_desk: Option<Ages>,
     /// And at the gate.
     pub at_gate: Option<Ages>,
-    /// The pass's identifier.
-    pub pass: Option<Digest>,
+    /// What was shown at the gate, if there is a pass: the text of its code.
+    pub shown: Option<String>,
     /// Whether the wallet had warned its holder.
     pub warned: bool,
 }
@@ -111,8 +111,8 @@ pub async fn travel(border: &Border, holder: Holder, walk: Walk) -> anyhow::Resu
     };
     let first_pass = Some(holder.spent + started.elapsed());
     // Files are written and synced before the gate tells what it decided.
-    let (end, repeat, at_gate) = tokio::task::block_in_place(|| cross(border, &pass, walk))?;
-    Ok(Journey { end, first_pass, repeat, at_desk, at_gate, pass: Some(*pass.id()), warned })
+    let (end, repeat, at_gate, shown) = tokio::task::block_in_place(|| cross(border, &pass, walk))?;
+    Ok(Journey { end, first_pass, repeat, at_desk, at_gate, shown: Some(shown), warned })
 }
 
 /// What the verifier says to a thief with a copy of somebody's wallet, but for the key.
@@ -128,7 +128,7 @@ pub async fn steal(border: &Border, victim: &Holding) -> anyhow::Result<Journey>
 
 fn refused_at_desk(reason: Reason, at_desk: Option<Ages>, warned: bool) -> Journey {
     let end = End::RefusedAtDesk(reason);
-    Journey { end, first_pass: None, repeat: None, at_desk, at_gate: None, pass: None, warned }
+    Journey { end, first_pass: None, repeat: None, at_desk, at_gate: None, shown: None, warned }
 }
 
 /// An application for the destination's pass, and whether the wallet would rather not have sent it.
@@ -150,7 +150,7 @@ fn consent(
     }
 }
 
-type Crossing = (End, Option<Duration>, Option<Ages>);
+type Crossing = (End, Option<Duration>, Option<Ages>, String);
 
 /// Through the gate, and what comes after it.
 fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossing> {
@@ -158,7 +158,7 @@ fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossin
     let refused =
         |codes: Vec<Reason>| codes.first().copied().map(End::RefusedAtGate).context("a refusal has a reason");
     if first.overall != Overall::Accept {
-        return Ok((refused(first.codes())?, None, first.ages));
+        return Ok((refused(first.codes())?, None, first.ages, shown));
     }
     let (again, repeat) = match walk {
         Walk::Twice => {
@@ -170,5 +170,5 @@ fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossin
         Walk::Copied => (border.show(&shown)?, None),
     };
     let end = if again.overall == Overall::Accept { End::Crossed } else { refused(again.codes())? };
-    Ok((end, repeat, again.ages.or(first.ages)))
+    Ok((end, repeat, again.ages.or(first.ages), shown))
 }

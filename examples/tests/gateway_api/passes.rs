@@ -3,14 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_examples::town::{csv, row};
+use credential::anchor::{Batch, LeafKind};
 use credential::exchange::PassResponse;
 use credential::transcoding::{Transcoding, TrustEpoch};
 use did_registry::Digest;
 use gateway::operator::Role;
-use ledger_chain::ReceiptKind;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::AnchorReceipt;
+use ledger_chain::{Operation, ReceiptBatch, ReceiptKind, StateKey};
+use rand::rngs::OsRng;
 use serde_json::json;
+use wallet::{Answer as Came, Wallet};
 
 use super::*;
 
@@ -160,35 +163,114 @@ async fn the_evidence_behind_a_pass_is_what_was_decided_on() {
     let response: PassResponse = town.apply(&request).await.unwrap().read().unwrap();
     let facts = town.facts(&town.macau).await.unwrap();
     let pass = application.accept(response, &facts, town.clock.now()).unwrap();
-    let path = format!("/v1/audit/transcodings/{}", pass.id());
+    let path = format!("/v1/audit/transcodings/{}", pass.digest());
     let evidence = town.macau.get(Some(Role::Audit), &path).await.unwrap();
     let body = evidence.json();
-    let transcoding: Transcoding = serde_json::from_value(body["transcoding"].clone()).unwrap();
-    let subject = &pass.credential()["credentialSubject"];
-    for (name, value) in transcoding.pass_claims() {
-        assert_eq!(subject[&name], value, "{name}");
-    }
+    // What was decided, the pass says itself.
+    let mut claims = pass.credential()["credentialSubject"].as_object().unwrap().clone();
+    claims.remove("id");
+    let transcoding = Transcoding::from_pass_claims(&claims).unwrap();
     assert_eq!(transcoding.policy, town.rules.entry.id());
     assert!(matches!(transcoding.trust, TrustEpoch::Ledger(height) if height <= facts.as_of.height));
     assert_eq!(body["presentation"], json!(request.presentation), "all that was asked may be kept");
-    assert_eq!(
-        (&body["nonce"], &body["audience"]),
-        (&json!(request.consent.consent.nonce), &json!(town.macau.did))
-    );
+    assert_eq!(body["consent"], json!(request.consent), "what its holder signed");
     // The source's anchor, the decision's own, and the consent's.
     let receipt = |text: &Value| {
         AnchorReceipt::from_bytes(&URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()).unwrap()
     };
     let decided = receipt(&body["receipt"]);
     let trusted = TrustedHead::from_genesis(&town.network.genesis, &decided.head).unwrap();
-    decided.verify_receipt(&trusted, ReceiptKind::Transcoding, &transcoding.digest()).unwrap();
+    let decision = transcoding.digest();
+    decided.verify_receipt(&trusted, ReceiptKind::Transcoding, &decision).unwrap();
+    assert!(decided.verify_receipt(&trusted, ReceiptKind::Consent, &decision).is_err());
+    let consent = request.consent.consent.digest();
+    let consented = receipt(&body["consent_receipt"]);
+    let anchored = consented.verify_receipt(&trusted, ReceiptKind::Consent, &consent).unwrap();
+    assert_eq!(anchored.issuer, town.macau.did);
+    assert!(consented.verify_receipt(&trusted, ReceiptKind::Consent, &decision).is_err());
     let source = receipt(&body["anchor"]);
     assert_eq!(URL_SAFE_NO_PAD.encode(source.to_bytes()), holding.anchor().unwrap());
     let digest =
         credential::anchor::credential_digest(request.presentation.split('~').next().unwrap().as_bytes());
     let anchored = source.verify_credential(&trusted, &digest).unwrap();
     assert_eq!(anchored.commitment, transcoding.source);
+    // The holder asks for the consent's by its digest, which nobody else knows; what others were shown names none.
+    let own = town.receipt(&town.macau, &consent).await.unwrap();
+    assert_eq!(own.opening, consented.opening);
+    for known in [decision, digest, pass.digest()] {
+        problem(&town.macau.get(None, &format!("/v1/receipts/{known}")).await.unwrap(), 404, "NOT_FOUND");
+    }
     // Only for those who may.
+    let by_name = format!("/v1/audit/transcodings/{}", pass.id());
+    problem(&town.macau.get(Some(Role::Audit), &by_name).await.unwrap(), 404, "NOT_FOUND");
     problem(&town.macau.get(Some(Role::Issue), &path).await.unwrap(), 403, "ROLE_MISSING");
     problem(&town.guangdong.get(Some(Role::Audit), &path).await.unwrap(), 404, "NOT_FOUND");
+}
+
+/// What was agreed to stays with the holder: who asked, why, under which rule, and that it was anchored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_stays_with_its_holder_and_is_proved_with_no_node() {
+    let (mut town, _place) = town().await;
+    town.enrol(&["P1"]).await.unwrap();
+    let holding = town.credential("P1").await.unwrap();
+    let (application, request) = town.application(&holding).await.unwrap();
+    let mut receipt = application.consent().clone();
+    let mut other = town.application(&holding).await.unwrap().0.consent().clone();
+    let consent = receipt.digest();
+    let unknown = format!("/v1/receipts/{consent}");
+    problem(&town.macau.get(None, &unknown).await.unwrap(), 404, "NOT_FOUND");
+    accepted(&town.apply(&request).await.unwrap());
+
+    let text = |receipt: &AnchorReceipt| URL_SAFE_NO_PAD.encode(receipt.to_bytes());
+    let anchored = town.receipt(&town.macau, &consent).await.unwrap();
+    let trusted = TrustedHead::from_genesis(&town.network.genesis, &anchored.head).unwrap();
+    // Another consent's, a credential's and a stranger's are none; nor is it kept under another ledger.
+    assert!(other.keep_anchor(text(&anchored), &trusted).is_err());
+    let credential = town.receipt(&town.guangdong, holding.id()).await.unwrap();
+    assert!(receipt.keep_anchor(text(&credential), &trusted).is_err());
+    let stranger = town.stranger("stranger", None).await.unwrap();
+    let batch = Batch::new(LeafKind::Receipt, &[consent], &mut OsRng);
+    let root = batch.root();
+    let said = ReceiptBatch { kind: ReceiptKind::Consent, root, count: 1 };
+    stranger.voice.say(Operation::Receipt(said)).await.unwrap();
+    let key = StateKey::Receipt(stranger.did.clone(), root);
+    let (record, head) = town.ledger.client().record_and_head(&key).await.unwrap();
+    let opening = batch.opening(0).unwrap();
+    let theirs = AnchorReceipt { issuer: stranger.did.clone(), opening, record, head };
+    let refused = receipt.keep_anchor(text(&theirs), &trusted).unwrap_err();
+    assert!(refused.detail.contains("by its receiver"), "{refused}");
+    assert!(receipt.is_owed() && receipt.verify(&trusted).unwrap().is_none(), "nothing of it was kept");
+    receipt.keep_anchor(text(&anchored), &trusted).unwrap();
+
+    // From here on there is neither ledger nor agency.
+    town.macau.stop().await.unwrap();
+    town.guangdong.stop().await.unwrap();
+    town.stop_ledger().await;
+    let wallet = Wallet { receipts: vec![receipt], ..Wallet::default() };
+    let mut wallet = Wallet::read(wallet.write().expose()).unwrap();
+    wallet.answered(&consent, Came::Refused);
+    let kept = &wallet.receipts[0];
+    let shown = kept.verify(&trusted).unwrap().unwrap();
+    assert_eq!((&shown.issuer, shown.at.time), (&town.macau.did, town.clock.now()));
+    assert_eq!(
+        (kept.policy(), kept.given(), kept.answer()),
+        (&town.rules.entry, &request.consent, Came::Refused)
+    );
+    // A word changed in the file is noticed, be it of the consent or of the rule it was given under.
+    type Alter = fn(&mut Value);
+    let alterations: [Alter; 4] = [
+        |it| it["given"]["consent"]["claims"] = json!(["full_name"]),
+        |it| it["given"]["consent"]["given"] = json!("2021-01-01T00:00:00Z"),
+        |it| it["policy"]["purpose"] = json!("To sell it"),
+        |it| it["anchor"] = json!("AAAA"),
+    ];
+    for alter in alterations {
+        let mut stored: Value = serde_json::from_str(wallet.write().expose()).unwrap();
+        alter(&mut stored["receipts"][0]);
+        let altered = Wallet::read(&stored.to_string()).unwrap();
+        altered.receipts[0].verify(&trusted).unwrap_err();
+    }
+    // A wallet of before has none, and reads.
+    let before = json!({"holdings": [], "passes": [], "log": []});
+    assert!(Wallet::read(&before.to_string()).unwrap().receipts.is_empty());
 }

@@ -22,7 +22,7 @@ async fn a_restart_keeps_everything() {
     let log = "/v1/audit/log?limit=1000";
     let token = town.guangdong.get(None, "/status/1").await.unwrap().bytes;
     let before = town.guangdong.get(Some(Role::Audit), log).await.unwrap().json();
-    let evidence = format!("/v1/audit/transcodings/{}", pass.id());
+    let evidence = format!("/v1/audit/transcodings/{}", pass.digest());
     let mut decided = town.macau.get(Some(Role::Audit), &evidence).await.unwrap().json();
     let receipt = town.receipt(&town.guangdong, good.id()).await.unwrap();
 
@@ -38,7 +38,10 @@ async fn a_restart_keeps_everything() {
     assert_eq!(town.guangdong.get(Some(Role::Audit), log).await.unwrap().json(), before);
     let mut kept = town.macau.get(Some(Role::Audit), &evidence).await.unwrap().json();
     // The receipt is the same opening, under whatever head the ledger has by then.
-    assert!(kept["receipt"].take().is_string() && decided["receipt"].take().is_string());
+    for receipt in ["receipt", "consent_receipt"] {
+        assert!(kept[receipt].take().is_string() && decided[receipt].take().is_string(), "{receipt}");
+    }
+    assert!(kept["consent"].is_object());
     assert_eq!(kept, decided);
     assert_eq!(town.receipt(&town.guangdong, good.id()).await.unwrap().opening, receipt.opening);
     town.receipt(&town.guangdong, third.id()).await.unwrap();

@@ -329,7 +329,7 @@ impl Frontier {
     /// What Macau keeps of the decision behind a pass.
     pub(super) async fn evidence(&self, pass: &HeldPass) -> Value {
         let token = self.macau().token().unwrap();
-        let address = format!("{}/v1/audit/transcodings/{}", self.macau().url, pass.id());
+        let address = format!("{}/v1/audit/transcodings/{}", self.macau().url, pass.digest());
         let answer = reqwest::Client::new().get(address).bearer_auth(token.expose()).send().await.unwrap();
         answer.json().await.unwrap()
     }

@@ -163,12 +163,13 @@ impl Agency {
         self.json(self.request(Method::POST, "/v1/claims").json(claim), "/v1/claims").await
     }
 
-    /// The receipt that a credential was anchored; lets the agency wait a little for it.
+    /// The receipt that a credential was anchored, by its identifier, or a consent, by its digest; lets the agency wait a
+    /// little for it.
     ///
     /// # Errors
     /// [`AgencyError`].
-    pub async fn receipt(&self, credential: &Digest) -> Result<ReceiptAnswer, AgencyError> {
-        let path = format!("/v1/receipts/{credential}");
+    pub async fn receipt(&self, id: &Digest) -> Result<ReceiptAnswer, AgencyError> {
+        let path = format!("/v1/receipts/{id}");
         let request = self.request(Method::GET, &path).query(&[("wait", RECEIPT_WAIT)]);
         let response = self.accepted(request).await?;
         if response.status() == StatusCode::ACCEPTED {

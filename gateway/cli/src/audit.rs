@@ -1,38 +1,30 @@
-//! Recomputing a decision: was this pass given as its issuer says, on the ledger as it was then?
+//! Recomputing a decision: was this pass given as it says, on the ledger as it was then?
 //!
-//! **What.** [`transcoding`] takes the evidence that an agency hands to a regulator and what the regulator
-//! gathered from the ledger itself, and compares claim by claim: the decision is anchored, the ledger's state
-//! is the one named, the source was anchored by its issuer, the rule was in force, the status list was the
-//! one named, and the verdict comes out the same. It sees the policy's claims and no person's name.
+//! **What.** [`transcoding`] takes a pass, the evidence that its agency hands to a regulator, and what the
+//! regulator gathered from the ledger itself. The pass says what was decided, the evidence on what, and they are
+//! compared: the verifier signed this pass, under a rule that was in force; its decision was anchored then; the
+//! source's holder consented; the source was anchored by its issuer; the status list was the one named; and the
+//! verdict comes out the same. It sees the policy's claims and no person's name.
 //!
-//! **Trust.** Nothing of the agency is believed; heads are certified by the validators of the pinned genesis,
-//! records are proved under them. What cannot be recomputed (a presentation that may not be retained, a
+//! **Trust.** Nothing of the agency is believed: evidence of another decision, honest as it may be, does not fit
+//! the pass in hand. Heads are certified by the validators of the pinned genesis, records are proved under them. What cannot be recomputed (a presentation that may not be retained, a
 //! status list nobody serves any more, a foreign certificate) is said to be open, never to hold.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use credential::anchor::{LeafKind, credential_digest};
-use credential::facts::{AgeLimits, Facts};
-use credential::presentation::{Challenge, Decision, verify_presentation};
-use credential::sd_jwt::SdJwtText;
-use credential::transcoding::{Transcoding, TrustEpoch};
-use credential::{Finding, Part, Policy, Verdict};
-use did_registry::{Did, Timestamp};
+use credential::facts::AgeLimits;
+use credential::transcoding::TrustEpoch;
+use credential::{Finding, Verdict};
 pub use gateway::agency::Evidence;
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::history::ConsistencyProof;
-use ledger_chain::light::TrustedHead;
-use ledger_chain::receipt::{AnchorReceipt, Anchored};
-use ledger_chain::{Genesis, ReceiptKind, Record, SignedHead, StatusRecord};
+use ledger_chain::{Genesis, ReceiptKind, SignedHead, StatusHead};
 
+mod comparison;
 mod gather;
+mod pass;
 
-pub use gather::{AuditError, gather, read_evidence};
-
-/// Seconds that an agency gives to answer a challenge.
-const ANSWER_SECONDS: u64 = 300;
-/// Seconds by which an agency's clock and the ledger's may differ.
-const CLOCK_TOLERANCE: u64 = 300;
+pub(crate) use gather::host;
+pub use gather::{AuditError, Lists, gather, read_evidence};
+pub use pass::AuditedPass;
 
 /// What the regulator gathered itself.
 #[derive(Clone, Debug)]
@@ -78,6 +70,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The verdict as recomputed, part by part, if it could be.
     pub verdict: Option<Verdict>,
+    /// The status list that it still lacks: its recognised issuer's own, named by what that issuer signed.
+    pub missing: Option<StatusHead>,
 }
 
 impl Report {
@@ -95,41 +89,67 @@ impl Report {
         self.checks.push(Check { name, outcome, detail: detail.into() });
     }
 
-    /// Notes how `result` came out; gives its value if it holds.
-    fn note<T>(&mut self, name: &'static str, result: Result<(T, String), String>) -> Option<T> {
-        match result {
-            Ok((value, detail)) => {
-                self.add(name, Outcome::Holds, detail);
-                Some(value)
-            }
-            Err(detail) => {
-                self.add(name, Outcome::Differs, detail);
-                None
-            }
-        }
+    /// Notes how `compared` came out; gives its value if it holds.
+    fn note<T>(&mut self, name: &'static str, compared: Compared<T>) -> Option<T> {
+        let (value, outcome, detail) = match compared {
+            Ok((value, detail)) => (Some(value), Outcome::Holds, detail),
+            Err(Fault::Differs(detail)) => (None, Outcome::Differs, detail),
+            Err(Fault::Open(detail)) => (None, Outcome::Open, detail),
+        };
+        self.add(name, outcome, detail);
+        value
     }
 }
 
-/// Recomputes a decision. Every comparison that has its input is made, whatever an earlier one said.
-pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
-    let mut report = Report::default();
-    let decision = &evidence.transcoding;
-    let newest = report.note("ledger", ledger(decision, material));
-    let facts = report.note("records", records(material));
-    let policy = facts.as_ref().and_then(|facts| report.note("rule", rule(decision, facts)));
-    match (&evidence.receipt, &newest) {
-        (Some(receipt), Some(newest)) => {
-            let verifier = policy.as_ref().map(|policy| &policy.verifier);
-            report.note("decision anchored", decision_anchored(receipt, decision, verifier, newest));
-        }
-        (None, _) => {
-            report.add("decision anchored", Outcome::Open, "the decision's batch is not anchored yet")
-        }
-        (_, None) => {
-            report.add("decision anchored", Outcome::Open, "there is no certified head to check it under")
-        }
+/// What a comparison gives: a value to go on with and what to say, or why it does not hold.
+type Compared<T = ()> = Result<(T, String), Fault>;
+
+/// Why a comparison does not hold.
+#[derive(Debug)]
+enum Fault {
+    /// Something else came out.
+    Differs(String),
+    /// Nothing came out.
+    Open(String),
+}
+
+impl From<String> for Fault {
+    fn from(detail: String) -> Self {
+        Self::Differs(detail)
     }
+}
+
+impl From<&str> for Fault {
+    fn from(detail: &str) -> Self {
+        Self::Differs(detail.to_owned())
+    }
+}
+
+impl From<Finding> for Fault {
+    fn from(finding: Finding) -> Self {
+        Self::Differs(finding.to_string())
+    }
+}
+
+/// Recomputes the decision that a pass was given on. Without a ledger, its records and the rule there is nothing to compare with; every other
+/// comparison is made, whatever an earlier one said.
+pub fn transcoding(pass: &AuditedPass, evidence: &Evidence, material: &Material) -> Report {
+    let mut report = Report::default();
+    let decision = pass.decision();
+    let newest = report.note("ledger", comparison::ledger(decision, material));
+    let facts = report.note("records", comparison::records(material));
+    let policy =
+        facts.as_ref().and_then(|facts| report.note("rule", comparison::rule(decision, facts, material)));
+    let (Some(newest), Some(facts), Some(policy)) = (newest, facts, policy) else { return report };
+    let holder = report.note("pass", comparison::pass(pass, &policy, &facts));
+    let anchored = |receipt: &Option<String>, kind, digest| {
+        let at = (decision.decided, &policy.verifier);
+        comparison::anchored(receipt.as_deref(), kind, &digest, at, &newest)
+    };
+    let decided = anchored(&evidence.receipt, ReceiptKind::Transcoding, decision.digest());
+    report.note("decision anchored", decided);
     if let TrustEpoch::List(list) = &decision.trust {
+        report.add("consent", Outcome::Open, "a foreign certificate is handed over, and no consent signed");
         let detail = format!(
             "decided on trust list {}; the certificate is not stored, its holder can show it again",
             list.short()
@@ -137,211 +157,33 @@ pub fn transcoding(evidence: &Evidence, material: &Material) -> Report {
         report.add("verdict", Outcome::Open, detail);
         return report;
     }
-    if let Some(facts) = &facts {
-        let age = facts.ages(decision.decided, material.limits);
-        let aged = age.map(|ages| ((), format!("keys, rules and status were {} s old", ages.keys)));
-        report.note("freshness", aged.map_err(|finding| finding.to_string()));
+    let shown = evidence.presentation.as_deref().map(|presentation| {
+        let anchored = comparison::source_anchored(presentation, evidence, decision, &newest);
+        let since = anchored.as_ref().ok().map(|(anchored, _)| anchored.at.time);
+        let again =
+            comparison::decide(presentation, evidence, decision, (&policy, &facts), material.limits, since);
+        (anchored, again)
+    });
+    let source = shown.as_ref().and_then(|(_, again)| again.source.as_ref());
+    let holders = (source.map(|source| &source.holder), holder.as_ref());
+    report.note("consent", comparison::consent(evidence, decision, &policy, holders));
+    if let Some(consent) = &evidence.consent {
+        let consented = anchored(&evidence.consent_receipt, ReceiptKind::Consent, consent.consent.digest());
+        report.note("consent anchored", consented);
     }
-    let Some(presentation) = &evidence.presentation else {
-        let detail = "the policy does not let the agency keep what was shown";
-        report.add("source anchored", Outcome::Open, detail);
-        report.add("verdict", Outcome::Open, detail);
-        return report;
-    };
-    let Some((facts, newest)) = facts.zip(newest) else { return report };
-    let source = source_anchored(presentation, evidence, &newest);
-    let source = report.note("source anchored", source);
-    let decided = decide(presentation, evidence, &facts, material.limits, source.as_ref());
-    verdict(&mut report, decided, source, decision, &facts, material);
+    report.note("freshness", comparison::freshness(decision, &facts, material.limits));
+    match shown {
+        None => {
+            for name in ["source anchored", "verdict"] {
+                report.add(name, Outcome::Open, comparison::FORGOTTEN);
+            }
+        }
+        Some((anchored, again)) => {
+            let anchored = report.note("source anchored", anchored);
+            comparison::verdict(&mut report, again, anchored, decision, &facts, material);
+        }
+    }
     report
-}
-
-/// The state named by the trust epoch is certified, and the ledger of today continues it.
-fn ledger(decision: &Transcoding, material: &Material) -> Result<(TrustedHead, String), String> {
-    let then = TrustedHead::from_genesis(&material.genesis, &material.then.head)
-        .map_err(|error| error.to_string())?;
-    let height = then.head().height;
-    if let TrustEpoch::Ledger(epoch) = decision.trust
-        && epoch != height
-    {
-        return Err(format!("the decision names height {epoch}, the records are of height {height}"));
-    }
-    let newest =
-        then.follow(&material.newest, material.continues.as_ref()).map_err(|error| error.to_string())?;
-    let now = newest.head().height;
-    Ok((newest, format!("height {height} is certified, and today's height {now} continues it")))
-}
-
-/// Every record and status list holds under that state.
-fn records(material: &Material) -> Result<(Facts, String), String> {
-    let then = TrustedHead::from_genesis(&material.genesis, &material.then.head)
-        .map_err(|error| error.to_string())?;
-    let (_, facts) = material.then.verify(&then).map_err(|error| error.to_string())?;
-    let detail = format!(
-        "{} records and {} status lists are proved",
-        material.then.records.len(),
-        facts.statuses.len()
-    );
-    Ok((facts, detail))
-}
-
-/// The rule was on the ledger and in force.
-fn rule(decision: &Transcoding, facts: &Facts) -> Result<(Policy, String), String> {
-    let policy = facts.policies.get(&decision.policy);
-    let policy = policy.ok_or_else(|| format!("policy {} was not on the ledger", decision.policy.short()))?;
-    if !policy.applies_at(decision.decided) {
-        return Err(format!("{} v{} did not apply on {}", policy.name, policy.version, decision.decided));
-    }
-    Ok((policy.clone(), format!("{} v{} was on the ledger and in force", policy.name, policy.version)))
-}
-
-/// The verifier anchored this decision, as a transcoding, and not before it was made.
-fn decision_anchored(
-    receipt: &str,
-    decision: &Transcoding,
-    verifier: Option<&Did>,
-    newest: &TrustedHead,
-) -> Result<((), String), String> {
-    let anchored = anchored(receipt, newest, LeafKind::Receipt, &decision.digest())?;
-    if verifier.is_some_and(|verifier| verifier != &anchored.issuer) {
-        return Err("the decision is anchored by somebody else than the policy's verifier".into());
-    }
-    if anchored.at.time.plus(CLOCK_TOLERANCE) < decision.decided {
-        return Err(format!(
-            "anchored at {}, before it was decided at {}",
-            anchored.at.time, decision.decided
-        ));
-    }
-    Ok(((), format!("at height {}, {}", anchored.at.height, anchored.at.time)))
-}
-
-/// The source's issuer anchored exactly this credential, under the commitment that the decision names.
-fn source_anchored(
-    presentation: &str,
-    evidence: &Evidence,
-    newest: &TrustedHead,
-) -> Result<(Anchored, String), String> {
-    let receipt = evidence.anchor.as_deref().ok_or("the evidence has no receipt for the source")?;
-    let text = SdJwtText::parse(presentation).map_err(|error| error.to_string())?;
-    let digest = credential_digest(text.signed_part().as_bytes());
-    let anchored = anchored(receipt, newest, LeafKind::Credential, &digest)?;
-    if anchored.commitment != evidence.transcoding.source {
-        return Err("the decision names another source commitment".into());
-    }
-    let detail = format!("by {} at height {}", anchored.issuer.short(), anchored.at.height);
-    Ok((anchored, detail))
-}
-
-fn anchored(
-    receipt: &str,
-    newest: &TrustedHead,
-    kind: LeafKind,
-    digest: &did_registry::Digest,
-) -> Result<Anchored, String> {
-    let bytes = URL_SAFE_NO_PAD.decode(receipt).map_err(|_| "a receipt travels as base64url")?;
-    let receipt = AnchorReceipt::from_bytes(&bytes).map_err(|error| error.to_string())?;
-    let anchored = match kind {
-        LeafKind::Credential => receipt.verify_credential(newest, digest),
-        LeafKind::Receipt => receipt.verify_receipt(newest, ReceiptKind::Transcoding, digest),
-    };
-    anchored.map_err(|finding| finding.to_string())
-}
-
-fn decide(
-    presentation: &str,
-    evidence: &Evidence,
-    facts: &Facts,
-    limits: AgeLimits,
-    source: Option<&Anchored>,
-) -> Decision {
-    let challenge = Challenge {
-        audience: &evidence.audience,
-        nonce: &evidence.nonce,
-        max_age: ANSWER_SECONDS,
-        now: evidence.transcoding.decided,
-        limits,
-    };
-    let since: Option<Timestamp> = source.map(|anchored| anchored.at.time);
-    verify_presentation(presentation, &evidence.transcoding.policy, facts, &challenge, since)
-}
-
-/// The verdict comes out the same, on the status list of the epoch that the decision names.
-fn verdict(
-    report: &mut Report,
-    decided: Decision,
-    anchored: Option<Anchored>,
-    decision: &Transcoding,
-    facts: &Facts,
-    material: &Material,
-) {
-    let Decision { verdict, source, .. } = decided;
-    let mut judged = verdict.clone();
-    let mut missing = None;
-    if let Some(source) = &source {
-        let theirs = anchored.is_none_or(|anchored| anchored.issuer == source.issuer);
-        let issuer = if theirs {
-            Ok(((), "the issuer anchored it itself".into()))
-        } else {
-            Err("somebody else than the issuer anchored the source".into())
-        };
-        report.note("issuer", issuer);
-        let epoch = source
-            .status
-            .as_ref()
-            .and_then(|status| status_record(material, &status.uri))
-            .map(|record| record.head.epoch);
-        let named = |epoch: Option<u64>| epoch.map_or("none".to_owned(), |epoch| epoch.to_string());
-        let same = if epoch == decision.status {
-            Ok(((), format!("epoch {}", named(epoch))))
-        } else {
-            Err(format!(
-                "the ledger had epoch {}, the decision names {}",
-                named(epoch),
-                named(decision.status)
-            ))
-        };
-        report.note("status epoch", same);
-        missing = source.status.as_ref().filter(|status| !facts.statuses.contains_key(&status.uri));
-    }
-    if missing.is_some() {
-        // The list itself cannot be had any more; everything else can still disagree.
-        judged.status = Part::NotChecked;
-    }
-    let (was, is) = (word(decision.verdict), word(judged.overall()));
-    let reasons = || judged.findings().into_iter().map(Finding::to_string).collect::<Vec<_>>().join("; ");
-    match (judged.overall() == decision.verdict, missing) {
-        (true, None) => {
-            report.add("verdict", Outcome::Holds, format!("{is}, recomputed from the presentation"))
-        }
-        (true, Some(_)) => {
-            let detail = format!(
-                "{is} as far as it can be recomputed; the status list of that epoch is not to be had"
-            );
-            report.add("verdict", Outcome::Open, detail);
-        }
-        (false, _) => report.add(
-            "verdict",
-            Outcome::Differs,
-            format!("the agency says {was}, it comes out {is}: {}", reasons()),
-        ),
-    }
-    report.verdict = Some(verdict);
-}
-
-/// The head of the status list at an address, as of the trust epoch.
-fn status_record(material: &Material, uri: &str) -> Option<StatusRecord> {
-    material.then.records.iter().find_map(|proof| match proof.verify(&material.then.head.head.state) {
-        Ok(Some(Record::Status(record))) if record.head.uri == uri => Some(record),
-        _ => None,
-    })
-}
-
-fn word(overall: credential::Overall) -> &'static str {
-    match overall {
-        credential::Overall::Accept => "accept",
-        credential::Overall::Refuse => "refuse",
-        credential::Overall::Undecided => "undecided",
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use ledger_chain::{
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 
-const STATUS_URI: &str = "http://127.0.0.1:9/status/1";
+pub(crate) const STATUS_URI: &str = "http://127.0.0.1:9/status/1";
 
 /// An agency with its keys.
 pub(crate) struct Signer {
@@ -332,22 +332,24 @@ impl Town {
         self.trust_bundle(height, from).to_bytes()
     }
 
-    /// A block that anchors one commitment by `issuer`; gives the receipt and its base64url.
+    /// A block that anchors one commitment by `issuer`, to a credential or to a kind of receipt; gives the receipt and
+    /// its base64url.
     pub(crate) fn anchor(
         &mut self,
         issuer: &Did,
-        leaf: LeafKind,
+        kind: Option<ReceiptKind>,
         digest: &Digest,
     ) -> (AnchorReceipt, String) {
+        let leaf = kind.map_or(LeafKind::Credential, |_| LeafKind::Receipt);
         let batch = Batch::new(leaf, &[*digest], &mut self.rng);
         let (at, root) = (self.at(1), batch.root());
-        let (key, record) = match leaf {
-            LeafKind::Credential => {
+        let (key, record) = match kind {
+            None => {
                 let record = AnchorRecord { count: 1, anchored: at, withdrawn: None };
                 (StateKey::Anchor(issuer.clone(), root), encode(&record))
             }
-            LeafKind::Receipt => {
-                let record = ReceiptRecord { kind: ReceiptKind::Transcoding, count: 1, anchored: at };
+            Some(kind) => {
+                let record = ReceiptRecord { kind, count: 1, anchored: at };
                 (StateKey::Receipt(issuer.clone(), root), encode(&record))
             }
         };

@@ -10,11 +10,15 @@ use did_registry::{CredentialType, Did, Digest, Suite, Timestamp};
 use gateway::clock::Clock;
 use ledger_chain::Genesis;
 use rand::{CryptoRng, RngCore};
-use wallet::{Application, Claim, HeldPass, Holding, WalletError};
+use wallet::{Answer, Application, Claim, HeldPass, Holding, WalletError};
 
 use crate::agency::{Agency, ReceiptAnswer};
-use crate::trust::TrustFile;
+use crate::trust::{TrustFile, Verified};
 use crate::wallet_file::{WalletFile, WalletFileError};
+
+mod receipts;
+
+pub use receipts::{fetch_consent, newest_head};
 
 /// Times to ask for a receipt; each lets the agency wait some seconds.
 const RECEIPT_TRIES: u32 = 3;
@@ -232,7 +236,8 @@ pub async fn ask(
     Ok(Asked { challenge, trust })
 }
 
-/// Applies with the holder's consent, which the caller has asked for; keeps the pass.
+/// Applies with the holder's consent, which the caller has asked for; keeps the consent before it is sent, the pass,
+/// and the proof that the consent was anchored if it comes at once.
 ///
 /// # Errors
 /// [`WalletFileError`]; [`WalletError::Refused`] with the verifier's reasons.
@@ -261,6 +266,8 @@ pub async fn apply<R: RngCore + CryptoRng>(
     let claims = request.consent.consent.claims.iter().cloned().collect::<Vec<_>>().join(", ");
     let shown = format!("consented to {}: {claims} to {}", policy.name, policy.verifier);
     file.wallet.note(now, shown);
+    let consent = application.consent().digest();
+    file.wallet.receipts.push(application.consent().clone());
     file.save()?;
     let response = agency.apply(&request).await?;
     let now = clock.now();
@@ -268,11 +275,25 @@ pub async fn apply<R: RngCore + CryptoRng>(
         Ok(pass) => {
             let pass_id = *pass.id();
             file.wallet.note(now, format!("received pass {} under {}", pass_id.short(), policy.name));
+            file.wallet.answered(&consent, Answer::Pass(pass_id));
             file.wallet.passes.push(pass);
             file.save()?;
+            // The pass is here; that its proof of consent is late is no reason to say otherwise.
+            let head = asked.trust.current().map(Verified::head);
+            let head = head.ok_or(WalletError::Missing("trust bundle"))?;
+            if let Err(error) = receipts::fetch_from(file, agency, &consent, head).await {
+                file.wallet.note(
+                    now,
+                    format!("no proof yet that {} anchored the consent: {error}", policy.verifier),
+                );
+                file.save()?;
+            }
             Ok(pass_id)
         }
         Err(error) => {
+            if matches!(error, WalletError::Refused(_)) {
+                file.wallet.answered(&consent, Answer::Refused);
+            }
             file.wallet.note(now, format!("no pass under {}: {error}", policy.name));
             file.save()?;
             Err(error.into())

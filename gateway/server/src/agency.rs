@@ -6,6 +6,7 @@
 mod anchors;
 mod causes;
 mod challenges;
+mod evidence;
 mod follower;
 mod foreign;
 mod issue;
@@ -23,17 +24,15 @@ use credential::data_integrity::ProofError;
 use credential::facts::AgeLimits;
 use credential::sd_jwt::SdJwtError;
 use credential::status::StatusError;
-use credential::transcoding::Transcoding;
 use credential::{Finding, dcc};
 use did_registry::{Did, Digest, Moment, Schema, SchemaError, SigningKey, Timestamp};
 use ledger_chain::Genesis;
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
-use ledger_chain::receipt::AnchorReceipt;
 use ledger_node::client::{ClientError, LedgerClient};
 use ledger_node::egress::EgressLog;
-use serde::{Deserialize, Serialize};
 
+pub use evidence::Evidence;
 pub use foreign::ForeignVerdict;
 pub use issue::Offer;
 pub use trust::TrustError;
@@ -45,13 +44,11 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::import::Imports;
 use crate::metrics::Metrics;
 use crate::operator::Operators;
-use crate::schemas;
 use crate::vault::{Batch, Column, RowId, Table, Vault, VaultError};
 use anchors::Anchors;
 use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
-use rows::{ISSUED, TRANSCODINGS};
 use source::Sources;
 use statuses::Statuses;
 use trust::{Own, Trust};
@@ -82,31 +79,6 @@ pub struct Agency {
 struct SigningKeys {
     es256: (String, SigningKey),
     ed25519: (String, SigningKey),
-}
-
-/// What a regulator gets to recompute a decision by.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// The decision, as the pass names it.
-    #[schema(value_type = schemas::Transcoding)]
-    pub transcoding: Transcoding,
-    /// The presentation it was made on, with the policy's claims and no others, if they may be retained.
-    pub presentation: Option<String>,
-    /// The challenge that was answered.
-    pub nonce: String,
-    /// The verifier's name that was signed.
-    pub audience: String,
-    /// The receipt for the source, base64url.
-    #[schema(value_type = Option<schemas::Base64Url>)]
-    pub anchor: Option<String>,
-    /// Of a foreign certificate, which has no receipt: what blinds the commitment to it. Its holder can show the
-    /// certificate again, and the two open the commitment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub salt: Option<Digest>,
-    /// The receipt for the decision, base64url, once it is anchored.
-    #[schema(value_type = Option<schemas::Base64Url>)]
-    pub receipt: Option<String>,
 }
 
 /// Why the agency does not do what it is asked.
@@ -340,39 +312,6 @@ impl Agency {
     /// [`AgencyError::Missing`] for an epoch that was never published, or the vault's.
     pub fn status_token_at(&self, epoch: u64) -> Result<String, AgencyError> {
         self.statuses.token_at(epoch)?.ok_or(AgencyError::Missing("epoch of the status list"))
-    }
-
-    /// The anchor receipt of a credential or pass; none while it waits, which is asked for up to `patience`.
-    ///
-    /// # Errors
-    /// [`AgencyError::Missing`].
-    pub async fn receipt(
-        &self,
-        id: &Digest,
-        patience: Duration,
-    ) -> Result<Option<AnchorReceipt>, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(ISSUED, &RowId::from(*id)))?;
-        let row = row.ok_or(AgencyError::Missing("credential"))?;
-        self.anchors.receipt(&row.digest, patience).await
-    }
-
-    /// What a regulator needs to recompute the decision behind a pass.
-    ///
-    /// # Errors
-    /// [`AgencyError::Missing`].
-    pub async fn evidence(&self, pass: &Digest) -> Result<Evidence, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(TRANSCODINGS, &RowId::from(*pass)))?;
-        let row = row.ok_or(AgencyError::Missing("pass"))?;
-        let receipt = self.anchors.receipt(&row.transcoding.digest(), Duration::from_secs(5)).await?;
-        Ok(Evidence {
-            transcoding: row.transcoding,
-            presentation: row.presentation,
-            nonce: row.nonce,
-            audience: self.audience.clone(),
-            anchor: row.anchor,
-            salt: row.salt,
-            receipt: receipt.map(|receipt| crate::routes::base64url(&receipt.to_bytes())),
-        })
     }
 
     /// Writes to the audit log what an operator did that changed nothing here; a change is noted where it is

@@ -1,13 +1,15 @@
 //! # wallet: the holder's side
 //!
 //! **What.** Claims a credential with a fresh key, checks what it was given before keeping it, says whether
-//! a policy would let its holder pass, consents, presents, and keeps a log that the holder can read. Pure:
-//! the shell brings bytes, time and randomness, and stores the wallet where only its owner reads it.
+//! a policy would let its holder pass, consents, presents, and keeps what was consented to with the proof that it
+//! was anchored, and a log that the holder can read. Pure: the shell brings bytes, time and randomness, and
+//! stores the wallet where only its owner reads it.
 //!
 //! **Picture.**
 //! ```text
 //! code ─► Claim ─ClaimRequest─► issuer ─Issued─► Claim::accept ─► Holding ─apply─► PassRequest ─► verifier
-//!                                                     PassResponse ─► Application::accept ─► HeldPass ─show─► QR
+//!                                 │                   PassResponse ─► Application::accept ─► HeldPass ─show─► QR
+//!                                 └─► ConsentReceipt ◄─AnchorReceipt─ verifier
 //! ```
 //!
 //! **Absent on purpose.** 1. A ledger identity: a citizen has fresh keys only (P3). 2. Sending a key
@@ -17,9 +19,11 @@
 mod error;
 mod holding;
 mod pass;
+mod receipt;
 mod store;
 
 pub use error::WalletError;
 pub use holding::{Claim, Holding};
 pub use pass::{Application, HeldPass};
+pub use receipt::{Answer, ConsentReceipt};
 pub use store::{LogEntry, Wallet};

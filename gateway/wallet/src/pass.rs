@@ -3,7 +3,7 @@
 use credential::consent::Consent;
 use credential::exchange::{ChallengeResponse, PassRequest, PassResponse, Possession};
 use credential::facts::Facts;
-use credential::presentation::{authenticate_document, present_pass};
+use credential::presentation::{authenticate_document, document_digest, present_pass};
 use credential::{Finding, Overall, Part, Reason, sd_jwt};
 use did_registry::{Did, Digest, SigningKey, Suite, Timestamp};
 use rand::{CryptoRng, RngCore};
@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::store::key;
-use crate::{Holding, WalletError};
+use crate::{ConsentReceipt, Holding, WalletError};
 
 /// An application under way: the fresh key waits for its pass.
 pub struct Application {
     key: SigningKey,
     verifier: Did,
     policy: Digest,
+    consent: ConsentReceipt,
 }
 
 /// A pass and the key that shows it.
@@ -72,13 +73,20 @@ impl Application {
         let key = SigningKey::generate(Suite::Ed25519, rng);
         let consent = Consent::to(policy, holding.key().public_key(), nonce, now).for_pass(key.public_key());
         let consent = consent.sign(holding.key());
+        let receipt = ConsentReceipt::new(consent.clone(), policy.clone());
         let request = PassRequest {
             presentation,
             consent,
             anchor: anchor.to_owned(),
             holder: Possession::prove(&key, &challenge.audience, nonce),
         };
-        Ok((Self { key, verifier: challenge.audience.clone(), policy: id }, request))
+        let verifier = challenge.audience.clone();
+        Ok((Self { key, verifier, policy: id, consent: receipt }, request))
+    }
+
+    /// What the holder agreed to by it, to be kept before it is sent.
+    pub fn consent(&self) -> &ConsentReceipt {
+        &self.consent
     }
 
     /// Checks the answer and keeps the pass.
@@ -111,6 +119,11 @@ impl HeldPass {
     /// The issuer's name for it.
     pub fn id(&self) -> &Digest {
         &self.pass.id
+    }
+
+    /// Its digest, by which an auditor asks what it was given on.
+    pub fn digest(&self) -> Digest {
+        document_digest(&Value::Object(self.pass.credential.clone()))
     }
 
     /// Whose pass it is to give.

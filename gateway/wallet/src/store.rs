@@ -1,9 +1,9 @@
 //! The wallet as a whole, and how it is stored.
 
-use did_registry::{Secret, Timestamp};
+use did_registry::{Digest, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{HeldPass, Holding, WalletError};
+use crate::{Answer, ConsentReceipt, HeldPass, Holding, WalletError};
 
 /// Entries kept in the log.
 const LOG: usize = 1_000;
@@ -18,7 +18,7 @@ pub struct LogEntry {
     pub what: String,
 }
 
-/// A holder's credentials, passes and log.
+/// A holder's credentials, passes, receipts and log.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wallet {
@@ -26,6 +26,9 @@ pub struct Wallet {
     pub holdings: Vec<Holding>,
     /// Passes, oldest first.
     pub passes: Vec<HeldPass>,
+    /// Consents that were given, oldest first.
+    #[serde(default)]
+    pub receipts: Vec<ConsentReceipt>,
     /// What happened, oldest first.
     pub log: Vec<LogEntry>,
 }
@@ -49,6 +52,13 @@ impl Wallet {
         self.log.push(LogEntry { at, what: what.into() });
         let surplus = self.log.len().saturating_sub(LOG);
         self.log.drain(..surplus);
+    }
+
+    /// Notes what came of a consent.
+    pub fn answered(&mut self, consent: &Digest, answer: Answer) {
+        if let Some(receipt) = self.receipts.iter_mut().find(|receipt| &receipt.digest() == consent) {
+            receipt.set_answer(answer);
+        }
     }
 
     /// The newest credential of a type.

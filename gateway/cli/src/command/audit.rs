@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
-use did_registry::Digest;
 
 use super::{Ending, World};
 use crate::agency::Agency;
-use crate::audit::{self, Evidence, Outcome, Report};
+use crate::audit::{self, AuditedPass, Evidence, Lists, Outcome, Report};
 use crate::ledger::Ledger;
 use crate::screen::{self, Screen, Tone, Waiting, toned};
 use crate::trust;
@@ -28,46 +26,52 @@ pub(super) struct TranscodingArgs {
     /// The genesis file of the ledger to trust.
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
-    /// The evidence as the agency handed it over.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["gateway", "pass"], required_unless_present = "gateway")]
+    /// The pass: the text of its code (CWP:…), or a file with that text, with the pass itself, or with a picture of the
+    /// code.
+    #[arg(long, value_name = "PASS")]
+    pass: String,
+    /// What the agency decided on, as it handed it over.
+    #[arg(long, value_name = "FILE", conflicts_with = "gateway", required_unless_present = "gateway")]
     evidence: Option<PathBuf>,
-    /// The agency to ask for the evidence.
-    #[arg(long, value_name = "URL", requires = "pass", requires = "token")]
+    /// The agency to ask for it.
+    #[arg(long, value_name = "URL", requires = "token")]
     gateway: Option<String>,
     /// The token of an operator with the role audit.
     #[arg(long, env = "CAUSEWAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// The pass's identifier.
-    #[arg(long, value_name = "ID")]
-    pass: Option<String>,
-    /// A status list token of that time, if the issuer does not serve it any more; repeat for several.
+    /// A status list token of that time; repeat for several.
     #[arg(long = "status-list", value_name = "FILE")]
     lists: Vec<PathBuf>,
+    /// A host that a status list may be fetched from, host or host:port; repeat for several. None is called else.
+    #[arg(long = "status-host", value_name = "HOST")]
+    hosts: Vec<String>,
 }
 
 pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
     let AuditCommand::Transcoding(args) = command;
+    let pass = AuditedPass::read(&args.pass)?;
     let evidence: Evidence = match (&args.evidence, &args.gateway) {
         (Some(file), _) => audit::read_evidence(file)?,
         (None, Some(url)) => {
-            let pass: Digest = args.pass.as_deref().context("name the pass with --pass")?.parse()?;
-            let path = format!("/v1/audit/transcodings/{pass}");
+            let path = format!("/v1/audit/transcodings/{}", pass.digest());
             Agency::new(url)?.get(&path, &[], args.token.as_deref()).await?
         }
         (None, None) => anyhow::bail!("give the --evidence, or the --gateway to ask for it"),
     };
     let mut ledger = Ledger::connect(&args.node, trust::read_genesis(&args.genesis)?).await?;
     let waiting = Waiting::on("the ledger proves what it was");
-    let material = Box::pin(audit::gather(&mut ledger, &evidence, &args.lists)).await?;
+    let lists = Lists { files: args.lists, hosts: args.hosts };
+    let material = Box::pin(audit::gather(&mut ledger, &pass, &evidence, &lists)).await?;
     drop(waiting);
-    show(world.screen, &evidence, &audit::transcoding(&evidence, &material))
+    show(world.screen, &pass, &audit::transcoding(&pass, &evidence, &material))
 }
 
-fn show(screen: &mut Screen<'_>, evidence: &Evidence, report: &Report) -> anyhow::Result<Ending> {
-    let decision = &evidence.transcoding;
+fn show(screen: &mut Screen<'_>, pass: &AuditedPass, report: &Report) -> anyhow::Result<Ending> {
+    let decision = pass.decision();
     let (_, said) = screen::overall(decision.verdict);
     screen.headline(Tone::Quiet, "decision", format!("{said} on {}", decision.decided))?;
     screen.facts(&[
+        ("pass", pass.digest().to_string()),
         ("policy", decision.policy.to_string()),
         ("source", format!("commitment {}", decision.source)),
         ("decision", decision.digest().to_string()),
@@ -85,8 +89,15 @@ fn show(screen: &mut Screen<'_>, evidence: &Evidence, report: &Report) -> anyhow
         screen.line("the verdict as recomputed:")?;
         screen.table(&["part", "answer", "code", "detail"], screen::verdict_rows(verdict))?;
     }
+    if let Some(head) = &report.missing {
+        let (uri, epoch) = (&head.uri, head.epoch);
+        let host = audit::host(uri).unwrap_or_default();
+        screen.line(format!(
+            "epoch {epoch} of {uri} is not here: bring it with --status-list, or name its host with --status-host {host}"
+        ))?;
+    }
     let (tone, word, text, ending) = match (report.holds(), report.is_complete()) {
-        (false, _) => (Tone::Bad, "DIFFERS", "the decision is not what the agency says", Ending::Bad),
+        (false, _) => (Tone::Bad, "DIFFERS", "the pass was not given as it says", Ending::Bad),
         (true, true) => (Tone::Good, "HOLDS", "recomputed in full, without a name", Ending::Good),
         (true, false) => {
             (Tone::Warning, "OPEN", "nothing differs, but not everything could be recomputed", Ending::Open)
@@ -100,11 +111,11 @@ fn show(screen: &mut Screen<'_>, evidence: &Evidence, report: &Report) -> anyhow
 mod tests {
     use credential::Overall;
     use credential::transcoding::{Transcoding, TrustEpoch};
-    use did_registry::Timestamp;
+    use did_registry::{Digest, Timestamp};
 
     use super::*;
 
-    fn evidence() -> Evidence {
+    fn pass() -> AuditedPass {
         let one = Digest::from_bytes([1; 32]);
         let transcoding = Transcoding {
             source: one,
@@ -114,9 +125,7 @@ mod tests {
             verdict: Overall::Accept,
             decided: Timestamp::default(),
         };
-        let none = || None::<String>;
-        let (nonce, audience) = (String::new(), String::new());
-        Evidence { transcoding, presentation: none(), nonce, audience, anchor: none(), salt: None, receipt: none() }
+        AuditedPass::new(serde_json::json!({"credentialSubject": transcoding.pass_claims()})).unwrap()
     }
 
     #[test]
@@ -127,9 +136,10 @@ mod tests {
             (vec![Outcome::Holds, Outcome::Open], Ending::Open, "OPEN"),
             (vec![Outcome::Open, Outcome::Differs], Ending::Bad, "DIFFERS"),
         ] {
-            let report = Report { checks: outcomes.into_iter().map(check).collect(), verdict: None };
+            let report =
+                Report { checks: outcomes.into_iter().map(check).collect(), verdict: None, missing: None };
             let mut out = Vec::new();
-            assert_eq!(show(&mut Screen::new(&mut out, false), &evidence(), &report).unwrap(), ending);
+            assert_eq!(show(&mut Screen::new(&mut out, false), &pass(), &report).unwrap(), ending);
             assert!(String::from_utf8(out).unwrap().contains(word));
         }
     }

@@ -1,14 +1,17 @@
 //! `causeway wallet`: the citizen's side.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use credential::{Part, Policy};
+use ledger_chain::Genesis;
+use ledger_chain::receipt::Anchored;
 use rand::rngs::OsRng;
 use serde_json::Value;
-use wallet::WalletError;
+use wallet::{Answer, ConsentReceipt, WalletError};
 
 use super::{Ending, World, publish};
 use crate::agency::Agency;
@@ -86,6 +89,12 @@ enum WalletCommand {
         /// Print the text alone, for other programs.
         #[arg(long, conflicts_with = "png")]
         text: bool,
+    },
+    /// What was consented to: to whom, why, under which rule, and the proof that it was anchored.
+    Receipts {
+        /// Ask the receivers for the proofs that are not here yet.
+        #[arg(long)]
+        fetch: bool,
     },
     /// What this wallet did.
     Log,
@@ -192,6 +201,16 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
             }
             Ok(Ending::Good)
         }
+        WalletCommand::Receipts { fetch } => {
+            let genesis = file.genesis(genesis)?;
+            let owed = file.wallet.receipts.iter().filter(|receipt| fetch && receipt.is_owed());
+            for consent in owed.map(ConsentReceipt::digest).collect::<Vec<_>>() {
+                if let Err(error) = Box::pin(holder::fetch_consent(&mut file, &genesis, &consent)).await {
+                    screen.headline(Tone::Warning, "not fetched", format!("{}: {error}", consent.short()))?;
+                }
+            }
+            receipts(&file, &genesis, screen)
+        }
         WalletCommand::Log => {
             for entry in &file.wallet.log {
                 screen.line(format!("{}  {}", entry.at, entry.what))?;
@@ -227,6 +246,56 @@ fn list(file: &WalletFile, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
         screen.table(&["id", "what", "issuer", "state"], rows)?;
     }
     Ok(Ending::Good)
+}
+
+/// What was consented to, each with what its proof shows now, with no node.
+fn receipts(file: &WalletFile, genesis: &Genesis, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
+    if file.wallet.receipts.is_empty() {
+        screen.line("no consent was given")?;
+    }
+    let trusted = file.all_trust(genesis)?;
+    let mut ending = Ending::Good;
+    for receipt in &file.wallet.receipts {
+        let (consent, policy) = (&receipt.given().consent, receipt.policy());
+        let listed = |claims: &BTreeSet<String>| {
+            let names: Vec<String> = claims.iter().map(|claim| claim.replace('_', " ")).collect();
+            if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+        };
+        let answer = match receipt.answer() {
+            Answer::None => "none came".to_owned(),
+            Answer::Pass(pass) => format!("pass {}", pass.short()),
+            Answer::Refused => "no pass".to_owned(),
+        };
+        screen.headline(Tone::Quiet, "consent", receipt.digest())?;
+        screen.facts(&[
+            ("purpose", policy.purpose.clone()),
+            ("receiver", consent.receiver.to_string()),
+            ("policy", format!("{} v{}, {}", policy.name, policy.version, consent.policy)),
+            ("shown", listed(&consent.claims)),
+            ("may be kept", listed(&policy.retained)),
+            ("given", consent.given.to_string()),
+            ("answer", answer),
+        ])?;
+        let head = holder::newest_head(&trusted).context("the wallet has no trust bundle yet")?;
+        match receipt.verify(head) {
+            Ok(Some(Anchored { at, .. })) => {
+                screen.headline(Tone::Good, "  ANCHORED", format!("at height {}, {}", at.height, at.time))?;
+            }
+            Ok(None) if receipt.is_owed() => {
+                screen.headline(
+                    Tone::Warning,
+                    "  OPEN",
+                    "no proof that it was anchored yet: --fetch asks for it",
+                )?;
+            }
+            Ok(None) => screen.line("  nothing is anchored for an application that was refused")?,
+            Err(finding) => {
+                screen.headline(Tone::Bad, "  DOES NOT HOLD", finding)?;
+                ending = Ending::Bad;
+            }
+        }
+    }
+    Ok(ending)
 }
 
 /// The holder's own data, to the holder.

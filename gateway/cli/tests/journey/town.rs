@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use causeway::command::{self, Cli, Ending, World};
 use causeway::screen::Screen;
 use clap::Parser as _;
+use credential::presentation::document_digest;
 use credential::transcoding::pass_schema;
 use did_registry::{CredentialType, Timestamp};
 use gateway::clock::Clock;
@@ -218,12 +219,20 @@ impl Town {
         }
     }
 
-    pub(crate) async fn evidence(&self, pass: &str) -> Value {
+    pub(crate) async fn evidence(&self, pass: &Value) -> Value {
+        let pass = document_digest(pass);
         let request = self.http.get(format!("{}/v1/audit/transcodings/{pass}", self.macau.url));
         self.operator(request, &self.macau.token).await
     }
 
+    /// An audit that may fetch Guangdong's status list.
     pub(crate) async fn audit(&self, words: &[&str]) -> Done {
+        let host = self.guangdong.url.trim_start_matches("http://");
+        self.audit_alone(&[words, &["--status-host", host]].concat()).await
+    }
+
+    /// An audit that may fetch no list.
+    pub(crate) async fn audit_alone(&self, words: &[&str]) -> Done {
         let first = ["audit", "transcoding", "--node", &self.node, "--genesis", "network/genesis.bin"];
         self.run(&[first.as_slice(), words].concat()).await
     }
@@ -242,6 +251,13 @@ impl Town {
         let held = serde_json::from_str::<Value>(&text).unwrap()[what][index].clone();
         let issued = if what == "passes" { &held["pass"] } else { &held["issued"] };
         issued["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A pass that a wallet holds, as it was issued.
+    pub(crate) fn held_pass(&self, wallet: &str, index: usize) -> Value {
+        let text = std::fs::read_to_string(self.path(wallet)).unwrap();
+        let held = serde_json::from_str::<Value>(&text).unwrap();
+        held["passes"][index]["pass"]["credential"].clone()
     }
 
     // --- words ------------------------------------------------------------------------------------------

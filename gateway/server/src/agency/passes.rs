@@ -1,6 +1,6 @@
 //! Transcoding: another jurisdiction's evidence in, this agency's pass out, and a trail to recompute it by.
 
-use credential::consent::Consent;
+use credential::consent::{Consent, SignedConsent};
 use credential::exchange::{ChallengeResponse, Pass, PassRequest, PassResponse};
 use credential::presentation::{
     Challenge, Decision, document_digest, type_name, verify_pass, verify_presentation,
@@ -13,19 +13,18 @@ use serde_json::Value;
 
 use super::anchors::Anchors;
 use super::challenges;
+use super::evidence::evidence_row;
 use super::rows::{CommitmentKind, EvidenceRow, IssuedRow, TRANSCODINGS};
 use super::statuses::Statuses;
 use super::trust::View;
 use super::{Agency, AgencyError, note};
 use crate::audit::Subject;
-use crate::vault::RowId;
 
 /// What the decision was made on, beside the presentation itself.
 struct Trail {
-    nonce: String,
     anchor: Option<String>,
     presentation: Option<String>,
-    consent: Option<Digest>,
+    consent: Option<SignedConsent>,
     salt: Option<Digest>,
     /// The operator's act that asked for it; none if its holder did.
     act: Option<Act>,
@@ -85,10 +84,9 @@ impl Agency {
                 };
                 let retained = policy.claims().iter().all(|claim| policy.retained.contains(*claim));
                 let trail = Trail {
-                    nonce: nonce.clone(),
                     anchor: Some(request.anchor.clone()),
                     presentation: retained.then(|| request.presentation.clone()),
-                    consent: Some(request.consent.consent.digest()),
+                    consent: Some(request.consent.clone()),
                     salt: None,
                     act: None,
                 };
@@ -179,6 +177,7 @@ impl Agency {
         let (now, decided) = (transcoding.decided, transcoding.digest());
         let expires = now.plus(u64::from(terms.hours) * 3600);
         let kind = type_name(&terms.credential_type, &schema);
+        let consented = trail.consent.as_ref().map(|consent| consent.consent.digest());
         let (pass, digest) = self.vault.write(|change| {
             let status_index = Statuses::allocate(change)?;
             let claims = transcoding.pass_claims();
@@ -195,17 +194,17 @@ impl Agency {
             };
             let id = self.stage(change, &row)?;
             Anchors::stage(change, CommitmentKind::Transcoding, &decided)?;
-            if let Some(consent) = &trail.consent {
+            if let Some(consent) = &consented {
                 Anchors::stage(change, CommitmentKind::Consent, consent)?;
             }
             let evidence = EvidenceRow {
                 transcoding,
                 presentation: trail.presentation,
-                nonce: trail.nonce,
+                consent: trail.consent,
                 anchor: trail.anchor,
                 salt: trail.salt,
             };
-            change.put(TRANSCODINGS, &RowId::from(id), &evidence)?;
+            change.put(TRANSCODINGS, &evidence_row(change.vault(), &digest), &evidence)?;
             if let Some(Act { by, as_of }) = &trail.act {
                 let mut subjects = vec![Subject::Digest(id)];
                 subjects.extend(as_of.map(|at| Subject::Number(at.seconds())));
@@ -215,7 +214,7 @@ impl Agency {
         })?;
         self.anchors.announce(CommitmentKind::Credential, [digest]);
         self.anchors.announce(CommitmentKind::Transcoding, [decided]);
-        self.anchors.announce(CommitmentKind::Consent, trail.consent);
+        self.anchors.announce(CommitmentKind::Consent, consented);
         self.metrics.issued("eddsa-jcs-2022", 1);
         Ok(pass)
     }
@@ -254,14 +253,8 @@ impl Agency {
         salt: Digest,
         act: Act,
     ) -> Result<Pass, AgencyError> {
-        let trail = Trail {
-            nonce: String::new(),
-            anchor: None,
-            presentation: None,
-            consent: None,
-            salt: Some(salt),
-            act: Some(act),
-        };
+        let trail =
+            Trail { anchor: None, presentation: None, consent: None, salt: Some(salt), act: Some(act) };
         self.give(policy, holder, transcoding, trail)
     }
 

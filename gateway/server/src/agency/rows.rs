@@ -1,6 +1,7 @@
 //! What the vault holds of the agency's doings.
 
 use credential::anchor::{LeafKind, Opening};
+use credential::consent::SignedConsent;
 use credential::transcoding::Transcoding;
 use did_registry::{CredentialType, Digest, Timestamp};
 use ledger_chain::ReceiptKind;
@@ -12,7 +13,7 @@ use crate::vault::{Column, RowId, Table};
 pub(crate) const ISSUED: Table<IssuedRow> = Table::new(Column::Issued);
 /// Offers, by keyed hash of their claim code.
 pub(crate) const OFFERS: Table<OfferRow> = Table::new(Column::Offers);
-/// Decisions and what they were made on, by the pass's identifier.
+/// Decisions and what they were made on, by keyed hash of the pass's digest.
 pub(crate) const TRANSCODINGS: Table<EvidenceRow> = Table::new(Column::Transcodings);
 /// Commitments, by the digest they commit to.
 pub(crate) const PENDING: Table<PendingRow> = Table::new(Column::Pending);
@@ -61,8 +62,8 @@ pub(crate) struct EvidenceRow {
     pub transcoding: Transcoding,
     /// The presentation, if the policy lets the agency retain every claim in it.
     pub presentation: Option<String>,
-    /// What the holder answered.
-    pub nonce: String,
+    /// What the holder agreed to; none for a foreign certificate, which its bearer hands over.
+    pub consent: Option<SignedConsent>,
     /// The receipt for the source, base64url.
     pub anchor: Option<String>,
     /// What blinds the commitment to a source without a receipt: a foreign certificate.

@@ -238,11 +238,14 @@ fn scatter(vault: &Vault, number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use did_registry::{Digest, Genesis, NetworkId, Suite, Timestamp};
+    use ledger_chain::light::TrustedHead;
+    use ledger_chain::{GroupId, Head, ValidatorSet};
     use ledger_node::client::LedgerClient;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha20Rng;
 
     use super::*;
+    use crate::agency::follower::Follower;
     use crate::vault::Kek;
 
     /// The list of an agency whose ledger nobody answers for.
@@ -252,8 +255,23 @@ mod tests {
             (SigningKey::generate(Suite::Ed25519, &mut rng), SigningKey::generate(Suite::P256, &mut rng));
         let (own, next) = (control.public_key(), control.public_key().commitment());
         let did = Genesis::new(NetworkId::new("demo").unwrap(), own, next).did();
+        let ledger = Digest::sha256(b"");
+        let validators = ValidatorSet([(own, 1)].into());
+        let head = Head {
+            ledger,
+            network: NetworkId::new("demo").unwrap(),
+            group: GroupId(0),
+            height: 0,
+            time: Timestamp::default(),
+            block: ledger,
+            state: ledger,
+            log: ledger,
+            validators: validators.hash(),
+            next_validators: validators.hash(),
+        };
         let client = LedgerClient::new("http://127.0.0.1:9").unwrap();
-        let writer = Arc::new(LedgerWriter::new(client, Digest::sha256(b""), did.clone(), control));
+        let follower = Arc::new(Follower::new(client, TrustedHead::pinned(head, validators).unwrap()));
+        let writer = Arc::new(LedgerWriter::new(follower, ledger, did.clone(), control));
         let key = (did.url("es256-1"), key);
         let uri = "https://gd.example/status/1".to_owned();
         Statuses::open(vault.clone(), writer, did, key, uri, Clock::fixed(Timestamp::default())).unwrap()

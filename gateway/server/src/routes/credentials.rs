@@ -220,7 +220,7 @@ pub(super) struct Pending {
     pending: bool,
 }
 
-/// The anchor receipt of a credential or pass.
+/// The anchor receipt of a credential or pass, or of a consent by its digest.
 #[utoipa::path(
     get, path = "/v1/receipts/{id}", tag = "issuing",
     params(

@@ -48,7 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for Question {
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().entry(CONTENT_TYPE).or_insert(json);
-        Body::from_request(request, state).await.map(|Body(question)| Self(question))
+        Body::<VerifyRequest>::from_request(request, state).await.map(|Body(question)| Self(question))
     }
 }
 

@@ -97,10 +97,10 @@ pub(super) async fn verify(
     Ok(Json(Verified { overall: decision.verdict.overall(), verdict: decision.verdict, ages: decision.ages }))
 }
 
-/// The evidence behind a pass, to recompute the decision by. That it was asked for is noted in the audit log.
+/// What the pass with this digest was given on, to recompute the decision by. That it was asked for is noted in the audit log.
 #[utoipa::path(
     get, path = "/v1/audit/transcodings/{pass}", tag = "audit",
-    params(("pass" = schemas::Digest, Path, description = "The issuer's name for the pass")),
+    params(("pass" = schemas::Digest, Path, description = "Digest of the pass as it was signed")),
     responses((status = 200, description = "The evidence", body = Evidence)),
     security(("operator" = ["audit"])),
 )]
