@@ -51,8 +51,8 @@ fn now() -> Timestamp {
 }
 
 impl Town {
-    /// Everything up: registered, recognised, published, listening, and known to each other.
-    pub(crate) async fn start() -> Self {
+    /// A network and its node, and nobody else yet.
+    pub(crate) async fn found() -> Self {
         let none = || Agency { did: String::new(), url: String::new(), token: String::new() };
         let mut town = Self {
             home: tempfile::tempdir().unwrap(),
@@ -66,6 +66,12 @@ impl Town {
         };
         town.good(&["network", "new", "network"]).await;
         town.node = town.process("network/node", &["node", "run", "network"]);
+        town
+    }
+
+    /// Everything up: registered, recognised, published, listening, and known to each other.
+    pub(crate) async fn start() -> Self {
+        let mut town = Self::found().await;
         let (g, m) = (port(), port());
         town.guangdong = town.agency("guangdong", g, m).await;
         town.macau = town.agency("macau", m, g).await;
@@ -80,7 +86,16 @@ impl Town {
     }
 
     async fn agency(&self, name: &str, port: u16, other: u16) -> Agency {
-        let (listen, host) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{other}"));
+        self.register(name, port, &["--status-host", &format!("127.0.0.1:{other}")]).await
+    }
+
+    /// An agency that is registered and does not run.
+    pub(crate) async fn idle(&self, name: &str, more: &[&str]) -> Agency {
+        self.register(name, port(), more).await
+    }
+
+    async fn register(&self, name: &str, port: u16, more: &[&str]) -> Agency {
+        let listen = format!("127.0.0.1:{port}");
         let words = [
             "gateway",
             "init",
@@ -93,12 +108,10 @@ impl Town {
             "network/genesis.bin",
             "--listen",
             &listen,
-            "--status-host",
-            &host,
             "--refresh",
             "1",
         ];
-        let text = self.good(&words).await;
+        let text = self.good(&[words.as_slice(), more].concat()).await;
         let token = text.lines().map(str::trim).find(|line| line.len() == 64).expect("shown once").to_owned();
         let did = std::fs::read_to_string(self.path(name).join("did")).unwrap().trim().to_owned();
         self.good(&["gateway", "register", name]).await;
@@ -263,7 +276,7 @@ impl Town {
         self.typing("", &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).await
     }
 
-    async fn good(&self, words: &[&str]) -> String {
+    pub(crate) async fn good(&self, words: &[&str]) -> String {
         let (done, text) = self.run(words).await;
         assert_eq!(done.unwrap_or_else(|error| panic!("{words:?}: {error:#}")), Ending::Good, "{text}");
         text
