@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use causeway::agency::Agency;
-use causeway::paper::{Certificate, Field, Fonts, Language, certificate_pdf, scan_png};
+use causeway::paper::{Certificate, Field, Fonts, Language, certificate_pdf, scan_picture};
 use causeway::setup::{self, AgencyPlan, NewAgency};
 use credential::exchange::Issued;
 use credential::facts::{AgeLimits, Facts};
@@ -228,7 +228,7 @@ pub fn photograph(pdf: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If no code can be read.
 pub fn verify(picture: &[u8], facts: &Facts, now: Timestamp) -> anyhow::Result<Decision> {
-    let texts = scan_png(picture)?;
+    let texts = scan_picture(picture)?;
     let text = texts.first().context("there is a code in the picture")?;
     Ok(verify_printed(text, facts, now, AgeLimits::default()))
 }
