@@ -87,8 +87,9 @@ impl Office {
             value_sets: None,
             egress_log: None,
             refresh_seconds: 1,
+            safe: None,
         };
-        let NewAgency { did, config, token } = setup::agency(&home, &plan, &mut OsRng)?;
+        let NewAgency { did, config, token, .. } = setup::agency(&home, &plan, &mut OsRng)?;
         let agency = register(&home, &client, &network.ledger).await?;
         let schema = schema()?;
         agency.say(Operation::Schema(schema.clone())).await?;

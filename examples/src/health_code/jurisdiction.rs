@@ -116,6 +116,7 @@ impl Jurisdiction {
             value_sets: Some(data.join("valuesets")),
             egress_log: Some("egress.log".into()),
             refresh_seconds: 1,
+            safe: None,
         };
         let NewAgency { did, token, .. } = setup::agency(directory, &plan, &mut OsRng)?;
         let file = directory.join("admin.token");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use causeway::actor::ActorDirectory;
+use causeway::actor::{ActorDirectory, Safe};
 use causeway::audit::{self, Evidence, Report};
 use causeway::identity::{self, Rotated};
 use causeway::ledger::{Ledger, LedgerError};
@@ -148,8 +148,8 @@ async fn rotation(scene: &mut Scene, border: &Border, cast: &[(Story, usize)]) -
     let guangdong = &scene.sides[0];
     let actor = ActorDirectory::open(&guangdong.directory)?;
     let old = actor.control()?;
-    let rotated =
-        identity::rotate(&mut scene.ledger, &actor, &[], Retirement::Superseded, &mut OsRng).await?;
+    let (safe, good) = (Safe::beside(&guangdong.directory), Retirement::Superseded);
+    let rotated = identity::rotate(&mut scene.ledger, &actor, &safe, &[], good, &mut OsRng).await?;
     let stolen =
         Operation::Anchor(AnchorOperation::Batch { root: Digest::sha256(b"by an old key"), count: 1 });
     let code = match scene.ledger.commit(&guangdong.did, &old, stolen).await {

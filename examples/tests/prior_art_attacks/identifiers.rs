@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use causeway::actor::ActorDirectory;
+use causeway::actor::{ActorDirectory, Safe};
 use causeway::identity::{self, Rotated};
 use credential::sd_jwt::SdJwt;
 use did_registry::{
@@ -171,7 +171,8 @@ async fn rotate(town: &mut Town, retirement: Retirement) {
     let actor = ActorDirectory::open(&town.guangdong.directory).unwrap();
     let keys = ["es256", "ed25519"].map(|name| identity::document_key(&actor, name).unwrap());
     town.guangdong.stop().await.unwrap();
-    let rotated = identity::rotate(&mut town.ledger, &actor, &keys, retirement, &mut OsRng).await.unwrap();
+    let (ledger, safe) = (&mut town.ledger, Safe::beside(&town.guangdong.directory));
+    let rotated = identity::rotate(ledger, &actor, &safe, &keys, retirement, &mut OsRng).await.unwrap();
     assert!(matches!(rotated, Rotated::Now { replaced, .. } if replaced.len() == 2));
     town.guangdong.start().await.unwrap();
     town.acquaint().await.unwrap();

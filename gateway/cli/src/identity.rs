@@ -5,12 +5,12 @@
 use std::path::Path;
 
 use did_registry::{
-    DidOperation, DidRecord, DocumentKey, PublicKey, Retirement, Rotation, SigningKey, Suite,
+    DidOperation, DidRecord, DocumentKey, PublicKey, RegistryError, Retirement, Rotation, SigningKey, Suite,
 };
 use ledger_chain::{Operation, StateKey};
 use rand::{CryptoRng, RngCore};
 
-use crate::actor::{ActorDirectory, ActorError, KeySlot};
+use crate::actor::{ActorDirectory, ActorError, KeySlot, Safe};
 use crate::ledger::{Ledger, LedgerError};
 
 /// Why a step was not taken.
@@ -23,6 +23,9 @@ pub enum IdentityError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A rule of the registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A document key that is not in the document.
     #[error("the key in {0} is not in the document, so it cannot be replaced there")]
     NotInDocument(String),
@@ -65,12 +68,29 @@ pub async fn register(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<Opt
     Ok(Some(ledger.commit(did, &actor.control()?, operation).await?))
 }
 
-/// Puts key files where the ledger's record says they belong; tells whether a rotation was finished by that.
+/// Puts key files where the ledger's record says they belong; tells whether that finished something.
+///
+/// # Errors
+/// [`IdentityError::Actor`] if a key is lost, or still in the safe.
+pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, IdentityError> {
+    let moved = actor.settle(record)?;
+    settle_document(actor, record, moved)
+}
+
+/// The same with the safe open: finishes a rotation or a recovery that was interrupted.
 ///
 /// # Errors
 /// [`IdentityError::Actor`] if a key is lost.
-pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, IdentityError> {
-    let mut moved = actor.settle(record)?;
+pub fn settle_with(actor: &ActorDirectory, safe: &Safe, record: &DidRecord) -> Result<bool, IdentityError> {
+    let moved = actor.settle_with(safe, record)?;
+    settle_document(actor, record, moved)
+}
+
+fn settle_document(
+    actor: &ActorDirectory,
+    record: &DidRecord,
+    mut moved: bool,
+) -> Result<bool, IdentityError> {
     if record.deactivated.is_some() {
         return Ok(moved); // its document has no keys any more, so none is missed
     }
@@ -84,24 +104,28 @@ pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, Identi
     Ok(moved)
 }
 
-/// Reveals the next control key, commits to a fresh one, and replaces the document keys in `replace`.
+/// Reveals the next control key, which is in the safe, commits to a fresh one, and replaces the document keys in
+/// `replace`.
 ///
 /// # Errors
 /// [`IdentityError`]. If the answer is lost, call again: the ledger's record tells what happened.
 pub async fn rotate<R: RngCore + CryptoRng>(
     ledger: &mut Ledger,
     actor: &ActorDirectory,
+    safe: &Safe,
     replace: &[KeySlot],
     retirement: Retirement,
     rng: &mut R,
 ) -> Result<Rotated, IdentityError> {
+    let _lock = actor.lock()?;
     let did = actor.did();
     let record = ledger.did(did).await?;
-    if settle(actor, &record)? {
+    record.check_active()?;
+    if settle_with(actor, safe, &record)? {
         return Ok(Rotated::Finished);
     }
-    let (control, next) = (actor.control()?, actor.next()?);
-    let after = actor.prepare(rng)?;
+    let (control, next) = (actor.control()?, safe.next()?);
+    let after = safe.prepare(rng)?;
     let mut keys: Vec<DocumentKey> = record.current_keys().cloned().collect();
     let mut replaced = Vec::new();
     for slot in replace {
@@ -115,7 +139,7 @@ pub async fn rotate<R: RngCore + CryptoRng>(
     }
     let operation = rotation(&record, &next, &after, keys, retirement);
     let height = ledger.commit(did, &control, operation).await?;
-    settle(actor, &ledger.did(did).await?)?;
+    settle_with(actor, safe, &ledger.did(did).await?)?;
     Ok(Rotated::Now { height, replaced })
 }
 

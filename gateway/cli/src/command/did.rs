@@ -8,8 +8,8 @@ use comfy_table::Cell;
 use did_registry::{Did, DidRecord, KeyEntry, Purposes, Retirement, Timestamp, document};
 use rand::rngs::OsRng;
 
-use super::{Ending, NodeAddress, World};
-use crate::actor::ActorDirectory;
+use super::{Ending, NodeAddress, SafePath, World};
+use crate::actor::{ActorDirectory, Safe};
 use crate::identity::{self, Rotated};
 use crate::ledger::{AsOf, Ledger};
 use crate::screen::{Screen, Tone, toned};
@@ -24,10 +24,12 @@ pub(super) enum DidCommand {
         #[command(flatten)]
         node: NodeAddress,
     },
-    /// Reveal the next control key and commit to a fresh one; safe to repeat after a crash.
+    /// Reveal the next control key and commit to a fresh one, with the safe open; safe to repeat after a crash.
     Rotate {
         /// The actor's directory.
         directory: PathBuf,
+        #[command(flatten)]
+        safe: SafePath,
         /// Also replace this document key; repeat for both.
         #[arg(long, value_enum)]
         replace: Vec<DocumentKeyName>,
@@ -90,8 +92,9 @@ pub(super) struct ResolveArgs {
 pub(super) async fn run(command: DidCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
     match command {
         DidCommand::Show { directory, node } => show(&directory, &node, world).await,
-        DidCommand::Rotate { directory, replace, compromised, node } => {
-            rotate(&directory, &replace, compromised, &node, world).await
+        DidCommand::Rotate { directory, safe, replace, compromised, node } => {
+            let safe = safe.of(&directory);
+            rotate(&directory, &safe, (&replace, compromised), &node, world).await
         }
         DidCommand::Deactivate { directory, yes, node } => deactivate(&directory, yes, &node, world).await,
         DidCommand::Resolve(args) => resolve(args, world).await,
@@ -104,15 +107,14 @@ async fn show(directory: &Path, node: &NodeAddress, world: World<'_, '_>) -> any
     let record = ledger.did(actor.did()).await?;
     show_record(world.screen, &record)?;
     let here = actor.control().map(|key| key.public_key() == record.control).unwrap_or(false);
-    let next = actor.next().map(|key| key.public_key().commitment() == record.next).unwrap_or(false);
-    if record.deactivated.is_some() || (here && next) {
+    if record.deactivated.is_some() || here {
         return Ok(Ending::Good);
     }
     let advice = "causeway did rotate finishes an interrupted rotation, if that is what happened";
     world.screen.headline(
         Tone::Warning,
         "keys",
-        format!("the key files here are not the ledger's; {advice}"),
+        format!("the control key here is not the ledger's; {advice}"),
     )?;
     Ok(Ending::Bad)
 }
@@ -173,8 +175,8 @@ fn key_row(entry: &KeyEntry) -> Vec<Cell> {
 
 async fn rotate(
     directory: &Path,
-    replace: &[DocumentKeyName],
-    compromised: bool,
+    safe: &Safe,
+    (replace, compromised): (&[DocumentKeyName], bool),
     node: &NodeAddress,
     world: World<'_, '_>,
 ) -> anyhow::Result<Ending> {
@@ -184,13 +186,14 @@ async fn rotate(
     let slots: Vec<_> = slots.collect::<Option<_>>().context("a document key is es256 or ed25519")?;
     let retirement = if compromised { Retirement::Compromised } else { Retirement::Superseded };
     let screen = world.screen;
-    match identity::rotate(&mut ledger, &actor, &slots, retirement, &mut OsRng).await? {
+    match identity::rotate(&mut ledger, &actor, safe, &slots, retirement, &mut OsRng).await? {
         Rotated::Now { height, replaced } => {
             screen.headline(Tone::Good, "rotated", format!("{} at height {height}", actor.did()))?;
             for (old, new) in replaced {
                 screen.line(format!("  #{old} is replaced by #{new}"))?;
             }
             screen.line("  old key files are kept with the ending .old-n; restart a running gateway to use the new ones")?;
+            screen.line(format!("  the key after this one is in {}: take it away again", safe.path().display()))?;
         }
         Rotated::Finished => {
             screen.headline(

@@ -12,7 +12,7 @@ use gateway::config::Config;
 use rand::rngs::OsRng;
 
 use super::service::{AddressFile, told_to_stop};
-use super::{Ending, NodeAddress, World, absolute};
+use super::{Ending, NodeAddress, SafePath, World, absolute};
 use crate::actor::ActorDirectory;
 use crate::screen::Tone;
 use crate::setup::{self, AgencyPlan};
@@ -20,7 +20,7 @@ use crate::{identity, trust};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum GatewayCommand {
-    /// Make an agency's directory: keys, configuration, one operator. Registers nothing.
+    /// Make an agency's directory (keys, configuration, one operator) and its safe. Registers nothing.
     Init(Box<InitArgs>),
     /// Register the agency's identifier on the ledger; harmless if it is already.
     Register {
@@ -79,6 +79,8 @@ pub(super) struct InitArgs {
     /// Seconds between looks at the ledger.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     refresh: u64,
+    #[command(flatten)]
+    safe: SafePath,
 }
 
 pub(super) async fn run(command: GatewayCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
@@ -119,6 +121,7 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         value_sets: absolute(args.value_sets)?,
         egress_log: absolute(args.egress_log)?,
         refresh_seconds: args.refresh,
+        safe: args.safe.path,
     };
     let new = setup::agency(&args.directory, &plan, &mut OsRng)?;
     let screen = world.screen;
@@ -127,6 +130,7 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         ("configuration", new.config.display().to_string()),
         ("address", plan.public_url),
         ("ledger", format!("{} at {}", plan.genesis.id().short(), plan.ledger_url)),
+        ("safe", format!("{}: take it away, only a rotation or a recovery needs it", new.safe.path().display())),
     ])?;
     screen.headline(Tone::Warning, "operator admin", "this token is shown once; only its digest is kept:")?;
     screen.line(format!("  {}", new.token.expose()))?;

@@ -145,9 +145,17 @@ async fn an_identifier_rotates_is_resolved_as_it_was_and_ends() {
     let height = before["didResolutionMetadata"]["height"].to_string();
 
     assert!(ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good).contains("#es256-1"));
+    // The next key is in a drawer: only a rotation needs it, and without it there is none.
+    fs::rename(town.path("guangdong.safe"), town.path("other")).unwrap();
+    ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good);
+    let refused = town.run(&["did", "rotate", "guangdong"]).await.0.unwrap_err();
+    assert!(format!("{refused:#}").contains("guangdong.safe/next.key"), "{refused:#}");
     let old = fs::read(town.path("guangdong/control.key")).unwrap();
-    let text = ends(town.run(&["did", "rotate", "guangdong", "--replace", "es256"]).await, Ending::Good);
-    assert!(text.contains("#es256-1 is replaced by #es256-2"), "{text}");
+    let rotate = ["did", "rotate", "guangdong", "--safe", "other", "--replace", "es256"];
+    let text = ends(town.run(&rotate).await, Ending::Good);
+    assert!(text.contains("#es256-1 is replaced by #es256-2") && text.contains("take it away"), "{text}");
+    let kept: Vec<_> = fs::read_dir(town.path("other")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept, ["next.key"], "what became the control key is not in the drawer too");
     let text = ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good);
     assert!(text.contains("replaced") && text.contains("#es256-2"), "{text}");
     assert_eq!(fs::read(town.path("guangdong/control.key.old-1")).unwrap(), old, "the old key is kept");
