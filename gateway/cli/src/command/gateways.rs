@@ -16,7 +16,7 @@ use super::{Ending, NodeAddress, SafePath, World, absolute};
 use crate::actor::ActorDirectory;
 use crate::screen::Tone;
 use crate::setup::{self, AgencyPlan};
-use crate::{identity, trust};
+use crate::{identity, rekey, trust};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum GatewayCommand {
@@ -28,6 +28,11 @@ pub(super) enum GatewayCommand {
         directory: PathBuf,
         #[command(flatten)]
         node: NodeAddress,
+    },
+    /// Lock the vault with a new key-encryption key, while the gateway rests; safe to repeat after a crash.
+    Rekey {
+        /// The agency's directory.
+        directory: PathBuf,
     },
     /// Run the gateway until it is told to stop; writes where it listens to the file address.
     Run {
@@ -87,6 +92,7 @@ pub(super) async fn run(command: GatewayCommand, world: World<'_, '_>) -> anyhow
     match command {
         GatewayCommand::Init(args) => init(*args, world),
         GatewayCommand::Register { directory, node } => register(&directory, &node, world).await,
+        GatewayCommand::Rekey { directory } => rekey(&directory, world),
         GatewayCommand::Run { directory } => Box::pin(serve(&directory, world, told_to_stop())).await,
     }
 }
@@ -150,14 +156,33 @@ async fn register(directory: &Path, node: &NodeAddress, world: World<'_, '_>) ->
     Ok(Ending::Good)
 }
 
+fn rekey(directory: &Path, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let config = configuration(directory)?;
+    let done = rekey::rekey(&config)?;
+    let what = if done.resumed { "an interrupted run is finished: the" } else { "the" };
+    let key = config.kek_file.display();
+    world.screen.headline(Tone::Good, "rekeyed", format!("{what} vault opens with the new {key}, and with no other key"))?;
+    if let Some(old) = done.old {
+        let old = old.display();
+        world.screen.line(format!(
+            "  {old} still opens older backups of the vault: take it to where they lie, and delete it when they are gone"
+        ))?;
+    }
+    world.screen.line("  back up the vault and the new key, apart, before anything else happens to them")?;
+    Ok(Ending::Good)
+}
+
+fn configuration(directory: &Path) -> anyhow::Result<Config> {
+    Config::load(&directory.join("gateway.toml")).context("an agency's directory has a file gateway.toml")
+}
+
 /// Runs a gateway until `stop` ends.
 async fn serve(
     directory: &Path,
     world: World<'_, '_>,
     stop: impl Future<Output = std::io::Result<()>>,
 ) -> anyhow::Result<Ending> {
-    let config = Config::load(&directory.join("gateway.toml"))
-        .context("an agency's directory has a file gateway.toml")?;
+    let config = configuration(directory)?;
     AddressFile::clear(directory)?;
     let running = Box::pin(Gateway::start(&config, world.clock)).await?;
     let url = format!("http://{}", running.address());

@@ -223,3 +223,26 @@ async fn processes_stop_in_good_order_and_bad_input_names_its_rule() {
     assert!(String::from_utf8(failed.stderr).unwrap().starts_with("causeway: "));
     assert_eq!(binary(&["--version"]).status.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_gets_another_lock_while_its_gateway_rests() {
+    let mut town = Town::start().await;
+    let codes = town.import_and_offer("record_id,result,sampled", &[("r1", "negative")]).await;
+    let old = fs::read(town.path("guangdong/kek")).unwrap();
+    let rekey = ["gateway", "rekey", "guangdong"];
+    let refused = town.run(&rekey).await.0.unwrap_err();
+    assert!(format!("{refused:#}").contains("stop the gateway first"), "{refused:#}");
+    assert!(!town.path("guangdong/kek.new").exists() && fs::read(town.path("guangdong/kek")).unwrap() == old);
+
+    town.stop("guangdong");
+    // No server needs the safe, so it starts again without one.
+    fs::rename(town.path("guangdong.safe"), town.path("other")).unwrap();
+    let text = ends(town.run(&rekey).await, Ending::Good);
+    assert!(text.contains("rekeyed") && text.contains("kek.old-1"), "{text}");
+    assert_eq!(fs::read(town.path("guangdong/kek.old-1")).unwrap(), old);
+    assert_ne!(fs::read(town.path("guangdong/kek")).unwrap(), old);
+    town.process("guangdong", &["gateway", "run", "guangdong"]);
+    ends(town.wallet("ok.json", &["claim", &town.guangdong.url, &codes[0]]).await, Ending::Good);
+    let refused = town.run(&["gateway", "rekey", "elsewhere"]).await.0.unwrap_err();
+    assert!(format!("{refused:#}").contains("gateway.toml"), "{refused:#}");
+}

@@ -313,7 +313,7 @@ impl Town {
     }
 
     /// Starts a process and gives its address, which it writes before its first line.
-    fn process(&mut self, home: &str, words: &[&str]) -> String {
+    pub(crate) fn process(&mut self, home: &str, words: &[&str]) -> String {
         let mut process = self.binary(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
