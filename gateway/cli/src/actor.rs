@@ -121,7 +121,26 @@ impl ActorDirectory {
         Ok((Self::at(path, genesis.did()), genesis))
     }
 
-    /// Opens a directory that [`ActorDirectory::create`] made.
+    /// Makes a directory for an identifier that exists; it has no keys yet. What is there already stays.
+    ///
+    /// # Errors
+    /// [`ActorError::File`], [`ActorError::NotSelfCertified`].
+    pub fn adopt(path: &Path, genesis: &DidGenesis, ledger: &Genesis) -> Result<Self, ActorError> {
+        files::directory(path)?;
+        let did = format!("{}\n", genesis.did());
+        // The identifier last, because it says that the directory is an actor's.
+        for (name, content) in
+            [("genesis.bin", encode(ledger)), ("did.genesis", encode(genesis)), ("did", did.into_bytes())]
+        {
+            let file = path.join(name);
+            if !file.exists() {
+                files::replace(&file, &content, files::PUBLIC)?;
+            }
+        }
+        Self::open(path)
+    }
+
+    /// Opens a directory that [`ActorDirectory::create`] or [`ActorDirectory::adopt`] made.
     ///
     /// # Errors
     /// [`ActorError::File`], [`ActorError::NotSelfCertified`].
@@ -183,6 +202,22 @@ impl ActorDirectory {
     /// [`ActorError::KeyFile`], [`ActorError::Key`].
     pub fn control(&self) -> Result<SigningKey, ActorError> {
         self.control.key()
+    }
+
+    /// A new control key, as [`KeySlot::prepare`], for a recovery.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prepare<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<SigningKey, ActorError> {
+        self.control.prepare(rng)
+    }
+
+    /// Whether this is the control key here, or the one that takes over.
+    ///
+    /// # Errors
+    /// [`ActorError::KeyFile`], [`ActorError::Key`].
+    pub fn holds(&self, control: &PublicKey) -> Result<bool, ActorError> {
+        self.control.holds(|key| key == control)
     }
 
     /// Keeps other commands from changing keys here, for as long as it lives.

@@ -22,6 +22,7 @@ mod did;
 mod gateways;
 mod network;
 mod publish;
+mod recovery;
 mod service;
 mod wallet;
 
@@ -44,7 +45,7 @@ enum Command {
     /// Set up, register and run an agency's gateway.
     #[command(subcommand)]
     Gateway(gateways::GatewayCommand),
-    /// Show, rotate, end or resolve an identifier.
+    /// Show, rotate, recover, end or resolve an identifier.
     #[command(subcommand)]
     Did(did::DidCommand),
     /// Vote as members of the committee.

@@ -27,7 +27,7 @@ pub enum IdentityError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// A document key that is not in the document.
-    #[error("the key in {0} is not in the document, so it cannot be replaced there")]
+    #[error("the key in {0} is not in the document, so it is neither replaced nor kept there")]
     NotInDocument(String),
 }
 
@@ -46,7 +46,7 @@ pub enum Rotated {
 }
 
 /// Document keys that an agency's directory may hold.
-const DOCUMENT_KEYS: [(&str, Suite); 2] = [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
+pub(crate) const DOCUMENT_KEYS: [(&str, Suite); 2] = [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
 
 /// A document key file of an agency, by the name people use: `es256` or `ed25519`.
 pub fn document_key(actor: &ActorDirectory, name: &str) -> Option<KeySlot> {
@@ -129,13 +129,10 @@ pub async fn rotate<R: RngCore + CryptoRng>(
     let mut keys: Vec<DocumentKey> = record.current_keys().cloned().collect();
     let mut replaced = Vec::new();
     for slot in replace {
-        let (old, new) = (slot.key()?.public_key(), slot.prepare(rng)?);
-        let entry = keys.iter_mut().find(|entry| entry.key == old);
-        let entry = entry.ok_or_else(|| IdentityError::NotInDocument(name_of(&slot.path)))?;
-        let fragment = fresh_fragment(&record, &entry.fragment);
-        replaced.push((entry.fragment.clone(), fragment.clone()));
-        entry.fragment = fragment;
-        entry.key = new.public_key();
+        let old = entry_of(&record, slot)?;
+        let new = successor(&record, old, slot, rng)?;
+        replaced.push((old.fragment.clone(), new.fragment.clone()));
+        keys.iter_mut().filter(|entry| *entry == old).for_each(|entry| *entry = new.clone());
     }
     let operation = rotation(&record, &next, &after, keys, retirement);
     let height = ledger.commit(did, &control, operation).await?;
@@ -172,6 +169,24 @@ fn rotation(
     };
     let proof = next.sign(&rotation.proof_message(&record.did));
     Operation::Did(DidOperation::Rotate(rotation, proof))
+}
+
+/// What the document says of the key in a file.
+pub(crate) fn entry_of<'a>(record: &'a DidRecord, slot: &KeySlot) -> Result<&'a DocumentKey, IdentityError> {
+    let key = slot.key()?.public_key();
+    let entry = record.current_keys().find(|entry| entry.key == key);
+    entry.ok_or_else(|| IdentityError::NotInDocument(name_of(&slot.path)))
+}
+
+/// A fresh key for what another served, beside that one's file.
+pub(crate) fn successor<R: RngCore + CryptoRng>(
+    record: &DidRecord,
+    old: &DocumentKey,
+    slot: &KeySlot,
+    rng: &mut R,
+) -> Result<DocumentKey, IdentityError> {
+    let fragment = fresh_fragment(record, &old.fragment);
+    Ok(DocumentKey { fragment, purposes: old.purposes, key: slot.prepare(rng)?.public_key() })
 }
 
 /// `es256-1` becomes `es256-2`, or the first number after it that no key ever had.

@@ -86,7 +86,7 @@ impl Safe {
     ///
     /// # Errors
     /// [`ActorError::SafeWithin`].
-    pub(super) fn check_apart(&self, directory: &Path) -> Result<(), ActorError> {
+    pub(crate) fn check_apart(&self, directory: &Path) -> Result<(), ActorError> {
         let full = |path: &Path| std::path::absolute(path).map_err(|error| FileError::system(path, error));
         if full(&self.path)?.starts_with(full(directory)?) {
             return Err(ActorError::SafeWithin { safe: self.path.clone(), directory: directory.to_owned() });

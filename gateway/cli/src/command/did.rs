@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Cell;
-use did_registry::{Did, DidRecord, KeyEntry, Purposes, Retirement, Timestamp, document};
+use did_registry::{Did, DidRecord, Guardians, KeyEntry, Purposes, Retirement, Timestamp, document};
 use rand::rngs::OsRng;
 
+use super::recovery::{self, RecoveryCommand};
 use super::{Ending, NodeAddress, SafePath, World};
 use crate::actor::{ActorDirectory, Safe};
 use crate::identity::{self, Rotated};
@@ -51,6 +52,9 @@ pub(super) enum DidCommand {
     },
     /// The W3C document of an identifier, now or as it was.
     Resolve(ResolveArgs),
+    /// Bring an identifier back by its guardians, or refuse that as its owner.
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
 }
 
 /// A key that signs credentials.
@@ -63,7 +67,7 @@ pub(super) enum DocumentKeyName {
 }
 
 impl DocumentKeyName {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Es256 => "es256",
             Self::Ed25519 => "ed25519",
@@ -98,6 +102,7 @@ pub(super) async fn run(command: DidCommand, world: World<'_, '_>) -> anyhow::Re
         }
         DidCommand::Deactivate { directory, yes, node } => deactivate(&directory, yes, &node, world).await,
         DidCommand::Resolve(args) => resolve(args, world).await,
+        DidCommand::Recovery(command) => Box::pin(recovery::run(command, world)).await,
     }
 }
 
@@ -126,9 +131,7 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         (None, None) => (Tone::Good, "active"),
     };
     screen.headline(tone, state, &record.did)?;
-    let guardians = record.guardians.as_ref().map_or("none".to_owned(), |rule| {
-        format!("{} of {}, {} h to veto", rule.threshold, rule.keys.len(), rule.delay / 3600)
-    });
+    let guardians = record.guardians.as_ref().map_or("none".to_owned(), guardian_rule);
     let mut rows = vec![
         ("version", record.version.to_string()),
         ("registered", format!("height {}, {}", record.created.height, record.created.time)),
@@ -141,7 +144,8 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         record.services.iter().map(|service| ("service", format!("{} {}", service.kind, service.endpoint))),
     );
     if let Some(pending) = &record.pending {
-        rows.push(("recovery", format!("takes effect at {} unless the owner vetoes it", pending.effective)));
+        let rule = "can be completed unless the owner vetoes it: causeway did recovery";
+        rows.push(("recovery", format!("from {} on it {rule}", pending.effective)));
     }
     screen.facts(&rows)?;
     if !record.keys.is_empty() {
@@ -151,6 +155,10 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         )?;
     }
     Ok(())
+}
+
+pub(super) fn guardian_rule(rule: &Guardians) -> String {
+    format!("{} of {}, {} h to veto", rule.threshold, rule.keys.len(), rule.delay / 3600)
 }
 
 fn key_row(entry: &KeyEntry) -> Vec<Cell> {

@@ -8,6 +8,7 @@
 )]
 
 mod committee;
+mod recovery;
 mod town;
 
 use std::fs;
@@ -154,7 +155,8 @@ async fn an_identifier_rotates_is_resolved_as_it_was_and_ends() {
     let rotate = ["did", "rotate", "guangdong", "--safe", "other", "--replace", "es256"];
     let text = ends(town.run(&rotate).await, Ending::Good);
     assert!(text.contains("#es256-1 is replaced by #es256-2") && text.contains("take it away"), "{text}");
-    let kept: Vec<_> = fs::read_dir(town.path("other")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let kept: Vec<_> =
+        fs::read_dir(town.path("other")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(kept, ["next.key"], "what became the control key is not in the drawer too");
     let text = ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good);
     assert!(text.contains("replaced") && text.contains("#es256-2"), "{text}");

@@ -1,5 +1,6 @@
 //! One ledger node and two gateways as processes in a directory of their own, ended with the test.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -259,6 +260,22 @@ impl Town {
 
     // --- words ------------------------------------------------------------------------------------------
 
+    /// Every file but the node's and locks, to tell that nothing changed.
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut files, mut left) = (BTreeMap::new(), vec![self.home.path().to_owned()]);
+        while let Some(path) = left.pop() {
+            if path.ends_with("network/node") || path.ends_with("lock") {
+                continue;
+            }
+            if path.is_dir() {
+                left.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                files.insert(path.clone(), std::fs::read(path).unwrap());
+            }
+        }
+        files
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
@@ -299,7 +316,8 @@ impl Town {
         const FILES: [&str; 6] = ["network", "guangdong", "macau", "gate", "elsewhere", "other"];
         let first = word.split('/').next().unwrap_or_default();
         // The first word is the command, and one of those is called as a directory is.
-        let is_file = index > 0 && (FILES.contains(&first) || word.ends_with(".json"));
+        let ending = [".json", ".key", ".recovery", ".safe"].iter().any(|ending| word.ends_with(ending));
+        let is_file = index > 0 && (FILES.contains(&first) || ending);
         if is_file { self.path(word).display().to_string() } else { word.to_owned() }
     }
 
