@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use causeway::actor::{ActorDirectory, Safe};
 use causeway::audit::{self, Evidence, Report};
-use causeway::identity::{self, Rotated};
+use causeway::identity::{self, Rotated, RotationPlan};
 use causeway::ledger::{Ledger, LedgerError};
 use did_registry::{Digest, Retirement};
 use ledger_chain::{AnchorOperation, Operation};
@@ -148,8 +148,9 @@ async fn rotation(scene: &mut Scene, border: &Border, cast: &[(Story, usize)]) -
     let guangdong = &scene.sides[0];
     let actor = ActorDirectory::open(&guangdong.directory)?;
     let old = actor.control()?;
-    let (safe, good) = (Safe::beside(&guangdong.directory), Retirement::Superseded);
-    let rotated = identity::rotate(&mut scene.ledger, &actor, &safe, &[], good, &mut OsRng).await?;
+    let safe = Safe::beside(&guangdong.directory);
+    let plan = RotationPlan { replace: Vec::new(), retirement: Retirement::Superseded, guardians: None };
+    let rotated = identity::rotate(&mut scene.ledger, &actor, &safe, &plan, &mut OsRng).await?;
     let stolen =
         Operation::Anchor(AnchorOperation::Batch { root: Digest::sha256(b"by an old key"), count: 1 });
     let code = match scene.ledger.commit(&guangdong.did, &old, stolen).await {

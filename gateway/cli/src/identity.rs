@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use did_registry::{
-    DidOperation, DidRecord, DocumentKey, PublicKey, RegistryError, Retirement, Rotation, SigningKey, Suite,
+    DidOperation, DidRecord, DocumentKey, Guardians, PublicKey, RegistryError, Retirement, Rotation,
+    SigningKey, Suite,
 };
 use ledger_chain::{Operation, StateKey};
 use rand::{CryptoRng, RngCore};
@@ -31,6 +32,17 @@ pub enum IdentityError {
     NotInDocument(String),
 }
 
+/// What changes with a rotation, beside the control key.
+#[derive(Clone, Debug)]
+pub struct RotationPlan {
+    /// Document keys to replace.
+    pub replace: Vec<KeySlot>,
+    /// Why they go.
+    pub retirement: Retirement,
+    /// Who can recover the identifier from then on; none leaves that as it is.
+    pub guardians: Option<Guardians>,
+}
+
 /// What a call to [`rotate`] did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Rotated {
@@ -46,7 +58,8 @@ pub enum Rotated {
 }
 
 /// Document keys that an agency's directory may hold.
-pub(crate) const DOCUMENT_KEYS: [(&str, Suite); 2] = [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
+pub(crate) const DOCUMENT_KEYS: [(&str, Suite); 2] =
+    [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
 
 /// A document key file of an agency, by the name people use: `es256` or `ed25519`.
 pub fn document_key(actor: &ActorDirectory, name: &str) -> Option<KeySlot> {
@@ -104,8 +117,7 @@ fn settle_document(
     Ok(moved)
 }
 
-/// Reveals the next control key, which is in the safe, commits to a fresh one, and replaces the document keys in
-/// `replace`.
+/// Reveals the next control key, which is in the safe, commits to a fresh one, and changes what the plan says.
 ///
 /// # Errors
 /// [`IdentityError`]. If the answer is lost, call again: the ledger's record tells what happened.
@@ -113,8 +125,7 @@ pub async fn rotate<R: RngCore + CryptoRng>(
     ledger: &mut Ledger,
     actor: &ActorDirectory,
     safe: &Safe,
-    replace: &[KeySlot],
-    retirement: Retirement,
+    plan: &RotationPlan,
     rng: &mut R,
 ) -> Result<Rotated, IdentityError> {
     let _lock = actor.lock()?;
@@ -128,13 +139,13 @@ pub async fn rotate<R: RngCore + CryptoRng>(
     let after = safe.prepare(rng)?;
     let mut keys: Vec<DocumentKey> = record.current_keys().cloned().collect();
     let mut replaced = Vec::new();
-    for slot in replace {
+    for slot in &plan.replace {
         let old = entry_of(&record, slot)?;
         let new = successor(&record, old, slot, rng)?;
         replaced.push((old.fragment.clone(), new.fragment.clone()));
         keys.iter_mut().filter(|entry| *entry == old).for_each(|entry| *entry = new.clone());
     }
-    let operation = rotation(&record, &next, &after, keys, retirement);
+    let operation = rotation(&record, (&next, &after), keys, plan);
     let height = ledger.commit(did, &control, operation).await?;
     settle_with(actor, safe, &ledger.did(did).await?)?;
     Ok(Rotated::Now { height, replaced })
@@ -153,18 +164,17 @@ pub async fn deactivate(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<u
 
 fn rotation(
     record: &DidRecord,
-    next: &SigningKey,
-    after: &SigningKey,
+    (next, after): (&SigningKey, &SigningKey),
     keys: Vec<DocumentKey>,
-    retirement: Retirement,
+    plan: &RotationPlan,
 ) -> Operation {
     let rotation = Rotation {
         previous: record.head,
         control: next.public_key(),
         next: after.public_key().commitment(),
         keys,
-        retirement,
-        guardians: record.guardians.clone(),
+        retirement: plan.retirement,
+        guardians: plan.guardians.clone().or_else(|| record.guardians.clone()),
         services: record.services.clone(),
     };
     let proof = next.sign(&rotation.proof_message(&record.did));

@@ -1,17 +1,20 @@
 //! `causeway did`: an identifier over its life.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Cell;
-use did_registry::{Did, DidRecord, Guardians, KeyEntry, Purposes, Retirement, Timestamp, document};
+use did_registry::{
+    Did, DidRecord, Guardians, KeyEntry, PublicKey, Purposes, Retirement, Timestamp, document,
+};
 use rand::rngs::OsRng;
 
 use super::recovery::{self, RecoveryCommand};
 use super::{Ending, NodeAddress, SafePath, World};
 use crate::actor::{ActorDirectory, Safe};
-use crate::identity::{self, Rotated};
+use crate::identity::{self, Rotated, RotationPlan};
 use crate::ledger::{AsOf, Ledger};
 use crate::screen::{Screen, Tone, toned};
 use crate::trust;
@@ -37,6 +40,8 @@ pub(super) enum DidCommand {
         /// What is replaced is in other hands: nothing it signed counts any more.
         #[arg(long, requires = "replace")]
         compromised: bool,
+        #[command(flatten)]
+        guardians: GuardianArgs,
         #[command(flatten)]
         node: NodeAddress,
     },
@@ -75,6 +80,29 @@ impl DocumentKeyName {
     }
 }
 
+/// Who can bring an identifier back.
+#[derive(Args, Debug)]
+pub(super) struct GuardianArgs {
+    /// The public key of a guardian who may help to recover the identifier; repeat for several.
+    #[arg(long = "guardian", value_name = "KEY", requires = "guardian_threshold")]
+    guardians: Vec<String>,
+    /// How many guardians must agree.
+    #[arg(long, value_name = "K", requires = "guardians")]
+    guardian_threshold: Option<u8>,
+    /// Hours in which the owner may veto a recovery.
+    #[arg(long, value_name = "HOURS", default_value_t = 72)]
+    guardian_delay: u64,
+}
+
+impl GuardianArgs {
+    pub(super) fn read(&self) -> anyhow::Result<Option<Guardians>> {
+        let keys = self.guardians.iter().map(|key| PublicKey::from_multibase(key));
+        let keys = keys.collect::<Result<BTreeSet<_>, _>>()?;
+        let delay = self.guardian_delay.saturating_mul(3600);
+        Ok(self.guardian_threshold.map(|threshold| Guardians { threshold, keys, delay }))
+    }
+}
+
 #[derive(Args, Debug)]
 pub(super) struct ResolveArgs {
     /// The identifier.
@@ -96,9 +124,13 @@ pub(super) struct ResolveArgs {
 pub(super) async fn run(command: DidCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
     match command {
         DidCommand::Show { directory, node } => show(&directory, &node, world).await,
-        DidCommand::Rotate { directory, safe, replace, compromised, node } => {
-            let safe = safe.of(&directory);
-            rotate(&directory, &safe, (&replace, compromised), &node, world).await
+        DidCommand::Rotate { directory, safe, replace, compromised, guardians, node } => {
+            let actor = ActorDirectory::open(&directory)?;
+            let slots = replace.iter().map(|key| identity::document_key(&actor, key.name()));
+            let replace = slots.collect::<Option<_>>().context("a document key is es256 or ed25519")?;
+            let retirement = if compromised { Retirement::Compromised } else { Retirement::Superseded };
+            let plan = RotationPlan { replace, retirement, guardians: guardians.read()? };
+            rotate(&actor, &safe.of(&directory), &plan, &node, world).await
         }
         DidCommand::Deactivate { directory, yes, node } => deactivate(&directory, yes, &node, world).await,
         DidCommand::Resolve(args) => resolve(args, world).await,
@@ -182,26 +214,25 @@ fn key_row(entry: &KeyEntry) -> Vec<Cell> {
 }
 
 async fn rotate(
-    directory: &Path,
+    actor: &ActorDirectory,
     safe: &Safe,
-    (replace, compromised): (&[DocumentKeyName], bool),
+    plan: &RotationPlan,
     node: &NodeAddress,
     world: World<'_, '_>,
 ) -> anyhow::Result<Ending> {
-    let actor = ActorDirectory::open(directory)?;
-    let mut ledger = node.connect(&actor).await?;
-    let slots = replace.iter().map(|key| identity::document_key(&actor, key.name()));
-    let slots: Vec<_> = slots.collect::<Option<_>>().context("a document key is es256 or ed25519")?;
-    let retirement = if compromised { Retirement::Compromised } else { Retirement::Superseded };
+    let mut ledger = node.connect(actor).await?;
     let screen = world.screen;
-    match identity::rotate(&mut ledger, &actor, safe, &slots, retirement, &mut OsRng).await? {
+    match identity::rotate(&mut ledger, actor, safe, plan, &mut OsRng).await? {
         Rotated::Now { height, replaced } => {
             screen.headline(Tone::Good, "rotated", format!("{} at height {height}", actor.did()))?;
             for (old, new) in replaced {
                 screen.line(format!("  #{old} is replaced by #{new}"))?;
             }
             screen.line("  old key files are kept with the ending .old-n; restart a running gateway to use the new ones")?;
-            screen.line(format!("  the key after this one is in {}: take it away again", safe.path().display()))?;
+            screen.line(format!(
+                "  the key after this one is in {}: take it away again",
+                safe.path().display()
+            ))?;
         }
         Rotated::Finished => {
             screen.headline(

@@ -1,16 +1,15 @@
 //! `causeway gateway`: an agency's server, from its first key to its last request.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use did_registry::{Guardians, PublicKey};
 use gateway::Gateway;
 use gateway::config::Config;
 use rand::rngs::OsRng;
 
+use super::did::GuardianArgs;
 use super::service::{AddressFile, told_to_stop};
 use super::{Ending, NodeAddress, SafePath, World, absolute};
 use crate::actor::ActorDirectory;
@@ -63,15 +62,8 @@ pub(super) struct InitArgs {
     /// A host (host or host:port) that another agency's status list is fetched from; repeat for several.
     #[arg(long = "status-host", value_name = "HOST")]
     status_hosts: Vec<String>,
-    /// The public key of a guardian who may help to recover the identifier; repeat for several.
-    #[arg(long = "guardian", value_name = "KEY", requires = "guardian_threshold")]
-    guardians: Vec<String>,
-    /// How many guardians must agree.
-    #[arg(long, value_name = "K", requires = "guardians")]
-    guardian_threshold: Option<u8>,
-    /// Hours in which the owner may veto a recovery.
-    #[arg(long, value_name = "HOURS", default_value_t = 72)]
-    guardian_delay: u64,
+    #[command(flatten)]
+    guardians: GuardianArgs,
     /// Trust list for foreign certificates.
     #[arg(long, value_name = "FILE", requires = "value_sets")]
     trust_list: Option<PathBuf>,
@@ -105,16 +97,6 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
             "with port 0 nobody can know what to call the gateway: give --public-url, or a port"
         ),
     };
-    let keys = args
-        .guardians
-        .iter()
-        .map(|key| PublicKey::from_multibase(key))
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    let guardians = args.guardian_threshold.map(|threshold| Guardians {
-        threshold,
-        keys,
-        delay: args.guardian_delay.saturating_mul(3600),
-    });
     let plan = AgencyPlan {
         name: args.name,
         listen: args.listen,
@@ -122,7 +104,7 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         ledger_url: args.ledger,
         genesis: trust::read_genesis(&args.genesis)?,
         status_hosts: args.status_hosts,
-        guardians,
+        guardians: args.guardians.read()?,
         trust_list: absolute(args.trust_list)?,
         value_sets: absolute(args.value_sets)?,
         egress_log: absolute(args.egress_log)?,
@@ -136,7 +118,10 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         ("configuration", new.config.display().to_string()),
         ("address", plan.public_url),
         ("ledger", format!("{} at {}", plan.genesis.id().short(), plan.ledger_url)),
-        ("safe", format!("{}: take it away, only a rotation or a recovery needs it", new.safe.path().display())),
+        (
+            "safe",
+            format!("{}: take it away, only a rotation or a recovery needs it", new.safe.path().display()),
+        ),
     ])?;
     screen.headline(Tone::Warning, "operator admin", "this token is shown once; only its digest is kept:")?;
     screen.line(format!("  {}", new.token.expose()))?;
@@ -161,7 +146,11 @@ fn rekey(directory: &Path, world: World<'_, '_>) -> anyhow::Result<Ending> {
     let done = rekey::rekey(&config)?;
     let what = if done.resumed { "an interrupted run is finished: the" } else { "the" };
     let key = config.kek_file.display();
-    world.screen.headline(Tone::Good, "rekeyed", format!("{what} vault opens with the new {key}, and with no other key"))?;
+    world.screen.headline(
+        Tone::Good,
+        "rekeyed",
+        format!("{what} vault opens with the new {key}, and with no other key"),
+    )?;
     if let Some(old) = done.old {
         let old = old.display();
         world.screen.line(format!(

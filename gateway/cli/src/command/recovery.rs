@@ -140,7 +140,11 @@ fn guardian(file: &Path, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
         write_key(file, &key)?;
         key
     };
-    screen.headline(Tone::Good, "guardian", "the public half, for --guardian of causeway gateway init:")?;
+    screen.headline(
+        Tone::Good,
+        "guardian",
+        "the public half, for --guardian of gateway init and did rotate:",
+    )?;
     screen.line(format!("  {}", key.public_key()))?;
     Ok(Ending::Good)
 }
@@ -230,7 +234,10 @@ fn show(screen: &mut Screen<'_>, request: &VerifiedRecovery) -> anyhow::Result<(
     let (record, recovery) = (request.record(), request.recovery());
     let mut rows = vec![
         ("identifier", record.did.to_string()),
-        ("as of", format!("height {}, {}, version {}", request.at().height, request.at().time, record.version)),
+        (
+            "as of",
+            format!("height {}, {}, version {}", request.at().height, request.at().time, record.version),
+        ),
         ("control", format!("{}, instead of {}", recovery.control, record.control)),
         ("next", format!("commitment {}", recovery.next.short())),
         ("guardians", guardian_rule(request.guardians())),
@@ -261,11 +268,7 @@ fn listed<'a>(keys: impl Iterator<Item = &'a PublicKey>) -> String {
     if keys.is_empty() { "nobody yet".to_owned() } else { keys.join(", ") }
 }
 
-async fn submit(
-    paths: &[PathBuf],
-    carrier: &Carrier,
-    screen: &mut Screen<'_>,
-) -> anyhow::Result<Ending> {
+async fn submit(paths: &[PathBuf], carrier: &Carrier, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
     let files = paths.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let (carrier, mut ledger) = carrier.open().await?;
     let done = recovery::submit(&mut ledger, &carrier, files).await?;
@@ -286,8 +289,9 @@ async fn status(
         let actor = ActorDirectory::open(directory)?;
         (actor.did().clone(), node.connect(&actor).await?)
     } else {
-        let did: Did =
-            who.parse().with_context(|| format!("{who} is neither an actor's directory nor an identifier"))?;
+        let did: Did = who
+            .parse()
+            .with_context(|| format!("{who} is neither an actor's directory nor an identifier"))?;
         let genesis = genesis.context("for an identifier, name the ledger to trust with --genesis")?;
         let url = node.url(directory)?;
         (did, Ledger::connect(&url, trust::read_genesis(genesis)?).await?)
@@ -329,7 +333,9 @@ async fn veto(directory: &Path, node: &NodeAddress, screen: &mut Screen<'_>) -> 
     let mut ledger = node.connect(&actor).await?;
     let height = recovery::veto(&mut ledger, &actor).await?;
     screen.headline(Tone::Good, "vetoed", format!("{} at height {height}", actor.did()))?;
-    screen.line("  what the guardians approved holds no longer; if they should not have, replace them and your keys")?;
+    screen.line(
+        "  what the guardians approved holds no longer; causeway did rotate --guardian … names others",
+    )?;
     Ok(Ending::Good)
 }
 
@@ -347,7 +353,11 @@ async fn complete(
             screen.headline(Tone::Good, "recovered", format!("{} at height {height}", actor.did()))?;
         }
         Completed::Finished => {
-            screen.headline(Tone::Good, "recovered", format!("{}; its keys are in place now", actor.did()))?;
+            screen.headline(
+                Tone::Good,
+                "recovered",
+                format!("{}; its keys are in place now", actor.did()),
+            )?;
         }
     }
     screen.line(format!(

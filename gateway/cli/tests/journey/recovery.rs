@@ -10,7 +10,8 @@ use crate::town::{Done, Town};
 /// A network, three guardians with key files, and an agency `guangdong` that two of them can recover.
 async fn guarded(hours: &str) -> Town {
     let town = Town::found().await;
-    let mut words = vec!["--guardian-threshold".to_owned(), "2".into(), "--guardian-delay".into(), hours.into()];
+    let mut words =
+        vec!["--guardian-threshold".to_owned(), "2".into(), "--guardian-delay".into(), hours.into()];
     for file in ["g1.key", "g2.key", "g3.key"] {
         let text = ends(town.run(&["did", "recovery", "guardian", file]).await, Ending::Good);
         let again = ends(town.run(&["did", "recovery", "guardian", file]).await, Ending::Good);
@@ -23,7 +24,8 @@ async fn guarded(hours: &str) -> Town {
 }
 
 async fn approve(town: &Town, file: &str, key: &str) -> Done {
-    let words = ["did", "recovery", "approve", file, "--key", key, "--genesis", "network/genesis.bin", "--yes"];
+    let words =
+        ["did", "recovery", "approve", file, "--key", key, "--genesis", "network/genesis.bin", "--yes"];
     town.run(&words).await
 }
 
@@ -58,13 +60,23 @@ async fn guardians_bring_back_an_identifier_whose_keys_were_lost() {
     // The owner makes new keys; one document key was kept elsewhere, and goes on.
     let prepare = ["prepare", "guangdong", "lost.recovery", "--keep", "ed25519", "--safe", "other"];
     let text = ends(recovery(&town, &prepare).await, Ending::Good);
-    let line = |text: &str, word: &str| text.lines().find(|line| line.contains(word)).unwrap_or_default().to_owned();
+    let line =
+        |text: &str, word: &str| text.lines().find(|line| line.contains(word)).unwrap_or_default().to_owned();
     let fingerprint = line(&text, "fingerprint");
     assert!(text.contains("2 of 3") && text.contains("#es256-2") && text.contains("stays"), "{text}");
     refused(&town, &prepare, "never overwritten").await;
 
     // One guardian looks first and says no; then two approve, each in a copy of the file.
-    let ask = ["did", "recovery", "approve", "lost.recovery", "--key", "g1.key", "--genesis", "network/genesis.bin"];
+    let ask = [
+        "did",
+        "recovery",
+        "approve",
+        "lost.recovery",
+        "--key",
+        "g1.key",
+        "--genesis",
+        "network/genesis.bin",
+    ];
     let ask: Vec<String> = ask.iter().map(|word| (*word).to_owned()).collect();
     let text = ends(town.typing("n\n", &ask).await, Ending::Open);
     assert!(text.contains("nothing was signed") && line(&text, "fingerprint") == fingerprint, "{text}");
@@ -77,7 +89,8 @@ async fn guardians_bring_back_an_identifier_whose_keys_were_lost() {
     let stranger = [["approve", "lost.recovery"].as_slice(), &key, &["stranger.key"]].concat();
     refused(&town, &stranger, "none of the guardians").await;
     let by = ["--by", "network/members/1"];
-    refused(&town, &[["submit", "lost.recovery"].as_slice(), &by].concat(), "needs 2 guardians, 1 approved").await;
+    refused(&town, &[["submit", "lost.recovery"].as_slice(), &by].concat(), "needs 2 guardians, 1 approved")
+        .await;
     ends(approve(&town, "copy.recovery", "g3.key").await, Ending::Good);
 
     let text = ends(carried(&town, &["submit", "lost.recovery", "copy.recovery"]).await, Ending::Good);
@@ -99,7 +112,11 @@ async fn guardians_bring_back_an_identifier_whose_keys_were_lost() {
 
     // The identifier lives on: its new keys rotate, and the new safe was the right one.
     ends(town.run(&["did", "rotate", "guangdong", "--safe", "other"]).await, Ending::Good);
-    let text = ends(recovery(&town, &["status", &macau.did, "--genesis", "network/genesis.bin", "--ledger", &town.node]).await, Ending::Good);
+    let text = ends(
+        recovery(&town, &["status", &macau.did, "--genesis", "network/genesis.bin", "--ledger", &town.node])
+            .await,
+        Ending::Good,
+    );
     assert!(text.contains("none pending"), "{text}");
 }
 
@@ -111,7 +128,16 @@ async fn a_recovery_waits_for_its_delay_and_yields_to_the_owners_veto() {
     let by = ["--by", "network/members/1"];
 
     // Somewhere else, with nothing but the identifier and the genesis: an owner after a fire, or a plot.
-    let prepare = ["prepare", "elsewhere", "plot.recovery", "--ledger", &town.node, "--genesis", "network/genesis.bin", "--did"];
+    let prepare = [
+        "prepare",
+        "elsewhere",
+        "plot.recovery",
+        "--ledger",
+        &town.node,
+        "--genesis",
+        "network/genesis.bin",
+        "--did",
+    ];
     refused(&town, &prepare[..5], "name the identifier with --did").await;
     let unguarded = [prepare.as_slice(), &[&macau.did]].concat();
     refused(&town, &unguarded, "recovery needs a guardian rule").await;
@@ -140,8 +166,19 @@ async fn a_recovery_waits_for_its_delay_and_yields_to_the_owners_veto() {
     let text = ends(recovery(&town, &["status", "guangdong"]).await, Ending::Good);
     assert!(text.contains("none pending"), "{text}");
 
+    // Other guardians from the next rotation on; also for one who began without any.
+    let key = ends(recovery(&town, &["guardian", "g4.key"]).await, Ending::Good);
+    let key = key.lines().last().unwrap().trim();
+    let name = ["--guardian", key, "--guardian-threshold", "1", "--guardian-delay", "1"];
+    ends(town.run(&[["did", "rotate", "network/members/2"].as_slice(), &name].concat()).await, Ending::Good);
+    let text = ends(town.run(&["did", "show", "network/members/2"]).await, Ending::Good);
+    assert!(text.contains("1 of 1, 1 h to veto"), "{text}");
+
     // Prepared again, it is another recovery: approvals of the two do not mix.
-    ends(recovery(&town, &["prepare", "elsewhere", "again.recovery", "--ledger", &town.node]).await, Ending::Good);
+    ends(
+        recovery(&town, &["prepare", "elsewhere", "again.recovery", "--ledger", &town.node]).await,
+        Ending::Good,
+    );
     ends(approve(&town, "again.recovery", "g3.key").await, Ending::Good);
     let mixed = [["submit", "again.recovery", "plot.recovery"].as_slice(), &by].concat();
     refused(&town, &mixed, "ask for different ones").await;
