@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use causeway::agency::Agency;
-use causeway::paper::{Certificate, Field, Fonts, Language, certificate_pdf, scan_png};
+use causeway::paper::{Certificate, Field, Fonts, Language, certificate_pdf, scan_picture};
 use causeway::setup::{self, AgencyPlan, NewAgency};
 use credential::exchange::Issued;
 use credential::facts::{AgeLimits, Facts};
@@ -88,8 +88,9 @@ impl Office {
             value_sets: None,
             egress_log: None,
             refresh_seconds: 1,
+            safe: None,
         };
-        let NewAgency { did, config, token } = setup::agency(&home, &plan, &mut OsRng)?;
+        let NewAgency { did, config, token, .. } = setup::agency(&home, &plan, &mut OsRng)?;
         let agency = register(&home, &client, &network.ledger).await?;
         let schema = schema()?;
         agency.say(Operation::Schema(schema.clone())).await?;
@@ -229,7 +230,7 @@ pub fn photograph(pdf: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If no code can be read.
 pub fn verify(picture: &[u8], facts: &Facts, now: Timestamp) -> anyhow::Result<Decision> {
-    let texts = scan_png(picture)?;
+    let texts = scan_picture(picture)?;
     let text = texts.first().context("there is a code in the picture")?;
     Ok(verify_printed(text, facts, now, AgeLimits::default()))
 }

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway::agency::Agency;
 use causeway::checkpoint::{Challenge, Checkpoint, Decision, Terms};
-use causeway::paper::{qr_png, scan_png};
+use causeway::paper::{qr_png, scan_picture};
 use credential::exchange::{PassRequest, PassResponse};
 use credential::facts::Facts;
 use did_registry::{Did, Digest, Timestamp};
@@ -162,5 +162,5 @@ fn disclosed(presentation: &str) -> Vec<String> {
 
 /// What a camera reads of a text that is shown as a code.
 fn scanned(text: &str) -> anyhow::Result<String> {
-    scan_png(&qr_png(text, MODULE)?)?.into_iter().next().context("a picture of a code holds its text")
+    scan_picture(&qr_png(text, MODULE)?)?.into_iter().next().context("a picture of a code holds its text")
 }

@@ -75,6 +75,7 @@ pub fn found(directory: &Path) -> anyhow::Result<Network> {
         threshold: COMMITTEE.1,
         listen: ([127, 0, 0, 1], 0).into(),
         time: Clock::system().now(),
+        safe: None,
     };
     Ok(setup::network(directory, &plan, &mut OsRng)?)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use causeway::paper::scan_png;
+use causeway::paper::scan_picture;
 use credential::Overall;
 use did_registry::{Digest, SigningKey, Suite, Timestamp};
 use rand::rngs::OsRng;
@@ -84,7 +84,7 @@ pub fn cases(data: &Path, stage: &Stage) -> anyhow::Result<Vec<Case>> {
         let qr = match picture {
             Some(picture) => {
                 let picture = STANDARD.decode(picture).unwrap_or_default();
-                scan_png(&picture).ok().and_then(|texts| texts.into_iter().next())
+                scan_picture(&picture).ok().and_then(|texts| texts.into_iter().next())
             }
             None => text("PREFIX").map(str::to_owned),
         };

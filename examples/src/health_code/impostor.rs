@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use causeway::actor::{ActorDirectory, read_key, write_key};
+use causeway::actor::{ActorDirectory, Safe, read_key, write_key};
 use causeway::identity;
 use causeway::ledger::Ledger;
 use credential::anchor::{Batch, LeafKind, credential_digest};
@@ -56,7 +56,8 @@ impl Clinic {
                 ed25519.public_key(),
             )
         };
-        let (actor, _) = ActorDirectory::create(directory, &network, complete, &mut OsRng)?;
+        let safe = Safe::beside(directory);
+        let (actor, _) = ActorDirectory::create(directory, &safe, &network, complete, &mut OsRng)?;
         write_key(&directory.join("es256.key"), &es256)?;
         identity::register(ledger, &actor).await?;
         let own = Schema {

@@ -117,6 +117,7 @@ impl Jurisdiction {
             value_sets: Some(data.join("valuesets")),
             egress_log: Some("egress.log".into()),
             refresh_seconds: 1,
+            safe: None,
         };
         let NewAgency { did, token, config } = setup::agency(directory, &plan, &mut OsRng)?;
         // The real certificates at hand ended years ago.

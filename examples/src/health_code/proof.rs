@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use causeway::actor::ActorDirectory;
+use causeway::actor::{ActorDirectory, Safe};
 use causeway::audit::{self, AuditedPass, Evidence, Lists, Report};
 use causeway::files;
-use causeway::identity::{self, Rotated};
+use causeway::identity::{self, Rotated, RotationPlan};
 use causeway::ledger::{Ledger, LedgerError};
 use causeway::paper::qr_png;
 use did_registry::{Digest, Retirement};
@@ -166,8 +166,9 @@ async fn rotation(scene: &mut Scene, border: &Border, cast: &[(Story, usize)]) -
     let guangdong = &scene.sides[0];
     let actor = ActorDirectory::open(&guangdong.directory)?;
     let old = actor.control()?;
-    let rotated =
-        identity::rotate(&mut scene.ledger, &actor, &[], Retirement::Superseded, &mut OsRng).await?;
+    let safe = Safe::beside(&guangdong.directory);
+    let plan = RotationPlan { replace: Vec::new(), retirement: Retirement::Superseded, guardians: None };
+    let rotated = identity::rotate(&mut scene.ledger, &actor, &safe, &plan, &mut OsRng).await?;
     let stolen =
         Operation::Anchor(AnchorOperation::Batch { root: Digest::sha256(b"by an old key"), count: 1 });
     let code = match scene.ledger.commit(&guangdong.did, &old, stolen).await {

@@ -65,6 +65,7 @@ impl Office {
             value_sets: Some(data.join("valuesets")),
             egress_log: Some("egress.log".into()),
             refresh_seconds: 3_600,
+            safe: None,
         };
         let agency = setup::agency(directory, &plan, &mut OsRng)?;
         let config = std::fs::read_to_string(&agency.config)?;

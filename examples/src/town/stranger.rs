@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use causeway::actor::ActorDirectory;
+use causeway::actor::{ActorDirectory, Safe};
 use causeway::identity;
 use credential::anchor::{Batch, LeafKind, credential_digest};
 use credential::sd_jwt::SdJwt;
@@ -44,8 +44,8 @@ impl Town {
                 es256.public_key(),
             )
         };
-        let (actor, _) =
-            ActorDirectory::create(&directory, &self.network.genesis.network, complete, &mut OsRng)?;
+        let (safe, network) = (Safe::beside(&directory), &self.network.genesis.network);
+        let (actor, _) = ActorDirectory::create(&directory, &safe, network, complete, &mut OsRng)?;
         identity::register(&mut self.ledger, &actor).await?;
         let voice = self.voice_of(&directory)?;
         Ok(Stranger { did: actor.did().clone(), es256, voice, actor })

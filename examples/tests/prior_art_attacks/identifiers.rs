@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use causeway::actor::ActorDirectory;
-use causeway::identity::{self, Rotated};
+use causeway::actor::{ActorDirectory, Safe};
+use causeway::identity::{self, Rotated, RotationPlan};
 use credential::sd_jwt::SdJwt;
 use did_registry::{
     Approval, Did, DidOperation, Genesis, Guardians, Recovery, Retirement, Rotation, SigningKey, Suite,
@@ -170,8 +170,10 @@ async fn w11_keys_rotate_and_the_identifier_stays() {
 async fn rotate(town: &mut Town, retirement: Retirement) {
     let actor = ActorDirectory::open(&town.guangdong.directory).unwrap();
     let keys = ["es256", "ed25519"].map(|name| identity::document_key(&actor, name).unwrap());
+    let plan = RotationPlan { replace: keys.into(), retirement, guardians: None };
     town.guangdong.stop().await.unwrap();
-    let rotated = identity::rotate(&mut town.ledger, &actor, &keys, retirement, &mut OsRng).await.unwrap();
+    let (ledger, safe) = (&mut town.ledger, Safe::beside(&town.guangdong.directory));
+    let rotated = identity::rotate(ledger, &actor, &safe, &plan, &mut OsRng).await.unwrap();
     assert!(matches!(rotated, Rotated::Now { replaced, .. } if replaced.len() == 2));
     town.guangdong.start().await.unwrap();
     town.acquaint().await.unwrap();

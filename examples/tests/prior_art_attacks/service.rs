@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base64::engine::general_purpose::STANDARD;
+use causeway::actor::Safe;
 use causeway_examples::health_code::search::Needles;
 use causeway_examples::town::{Office, csv, row};
 use credential::exchange::PassResponse;
@@ -237,7 +238,8 @@ async fn w13_no_answer_and_no_vault_holds_a_private_key() {
         vec![("holder", *holder.to_secret().expose()), ("bearer", *bearer.to_secret().expose())];
     for office in [&town.guangdong, &town.macau] {
         let keys = office.config().unwrap().keys().unwrap();
-        let own = [&keys.control, &keys.next, &keys.assertion_ed25519, &keys.assertion_p256];
+        let next = Safe::beside(&office.directory).next().unwrap();
+        let own = [&next, &keys.control, &keys.assertion_ed25519, &keys.assertion_p256];
         secrets.extend(own.map(|key| ("agency", *key.to_secret().expose())));
         let kek = std::fs::read_to_string(office.directory.join("kek")).unwrap();
         secrets.push(("kek", hex::decode(kek.trim()).unwrap().try_into().unwrap()));
@@ -262,6 +264,9 @@ async fn w13_no_answer_and_no_vault_holds_a_private_key() {
     town.macau.stop().await.unwrap();
     assert_eq!(own.search_files(&town.directory).unwrap().hits, 0);
     for office in [&town.guangdong, &town.macau] {
+        // The next key nowhere in the directory that the server reads: it is in the safe.
+        let next = forms(Safe::beside(&office.directory).next().unwrap().to_secret().expose());
+        assert_eq!(Needles::new(next).unwrap().search_files(&office.directory).unwrap().hits, 0);
         for place in ["vault", "egress.log"] {
             let place: &Path = &office.directory.join(place);
             assert!(place.exists());

@@ -3,26 +3,32 @@
 //! ```text
 //! did            the identifier, text               genesis.bin   the ledger that is trusted
 //! did.genesis    the operation it is the hash of    control.key   signs operations now
-//! next.key       takes over at the next rotation    *.new, *.old-n   on the way in, and out
+//! lock           held by whoever changes keys       *.new, *.old-n   on the way in, and out
 //! ```
-//! **Rotation that survives a crash.** The key after next is on the disk before the rotation is sent; files
-//! change places only when the ledger has the rotation; and which file is which is decided by the ledger's
-//! record, not by their names. So [`ActorDirectory::settle`] finishes what was interrupted at any point, and
-//! nothing is ever deleted: replaced keys stay as `.old-n`.
+//! The key that takes over at the next rotation is not here but in a [`Safe`], so that a thief of this directory
+//! has one of the two keys that a rotation takes.
+//!
+//! **Rotation that survives a crash.** The key after next is on the disk before the rotation is sent; the next key
+//! leaves the safe, and files change places, only when the ledger has the rotation; and which file is which is
+//! decided by the ledger's record, not by their names. So [`ActorDirectory::settle_with`] finishes what was
+//! interrupted at any point, and no key is ever lost: replaced ones stay as `.old-n`.
 
+mod safe;
 mod slot;
 
 use std::path::{Path, PathBuf};
 
 use did_registry::canonical::{decode, encode};
-use did_registry::{Did, DidRecord, Genesis as DidGenesis, NetworkId, SigningKey, Suite};
+use did_registry::{Did, DidRecord, Genesis as DidGenesis, NetworkId, PublicKey, SigningKey, Suite};
 use gateway::key_file::KeyFileError;
 use ledger_chain::{Genesis, TRANSACTION_BYTES};
 use rand::{CryptoRng, RngCore};
 
+pub use safe::Safe;
 pub use slot::{KeySlot, read_key, write_key, write_secret};
+pub(crate) use slot::{archive, with_suffix};
 
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Lock};
 use crate::trust;
 
 /// Why an actor's directory does not serve.
@@ -52,13 +58,22 @@ pub enum ActorError {
     },
     /// None of the files holds the key that the ledger has.
     #[error(
-        "{}: neither this file nor the one that replaces it holds the key that the ledger has; restore it from a \
-         backup, or have the guardians recover the identifier",
+        "{}: neither this file nor the one that replaces it holds the key that the ledger has; causeway did rotate, \
+         with the right --safe, finishes what was interrupted; else restore it from a backup, or have the \
+         guardians recover the identifier",
         path.display()
     )]
     KeyLost {
         /// The file that should hold it.
         path: PathBuf,
+    },
+    /// A safe that is none.
+    #[error("{}: a safe lies outside {}, whose keys it is to be apart from", safe.display(), directory.display())]
+    SafeWithin {
+        /// The safe.
+        safe: PathBuf,
+        /// The actor's directory.
+        directory: PathBuf,
     },
     /// The identifier is not the hash of the genesis operation beside it.
     #[error("{}: the identifier in file did is the hash of the operation in file did.genesis", path.display())]
@@ -74,26 +89,31 @@ pub struct ActorDirectory {
     path: PathBuf,
     did: Did,
     control: KeySlot,
-    next: KeySlot,
 }
 
 impl ActorDirectory {
-    /// Makes control and next key in a new directory, and the genesis operation that `complete` makes of them.
-    /// Registers nothing.
+    /// Makes a control key in a new directory, the next one in a safe, and the genesis operation that `complete`
+    /// makes of them. Registers nothing.
     ///
     /// # Errors
     /// [`ActorError`]; an existing key is never overwritten.
     pub fn create<R: RngCore + CryptoRng>(
         path: &Path,
+        safe: &Safe,
         network: &NetworkId,
         complete: impl FnOnce(DidGenesis) -> DidGenesis,
         rng: &mut R,
     ) -> Result<(Self, DidGenesis), ActorError> {
+        safe.check_apart(path)?;
+        let file = path.join("control.key");
+        if let Some(path) = [&file, &safe.next.path].into_iter().find(|path| path.exists()) {
+            return Err(FileError::Exists { path: path.clone() }.into());
+        }
         files::directory(path)?;
         let control = SigningKey::generate(Suite::Ed25519, rng);
         let next = SigningKey::generate(Suite::Ed25519, rng);
-        write_key(&path.join("control.key"), &control)?;
-        write_key(&path.join("next.key"), &next)?;
+        write_key(&file, &control)?;
+        safe.put(&next)?;
         let genesis = DidGenesis::new(network.clone(), control.public_key(), next.public_key().commitment());
         let genesis = complete(genesis);
         files::create(&path.join("did.genesis"), &encode(&genesis), files::PUBLIC)?;
@@ -101,7 +121,26 @@ impl ActorDirectory {
         Ok((Self::at(path, genesis.did()), genesis))
     }
 
-    /// Opens a directory that [`ActorDirectory::create`] made.
+    /// Makes a directory for an identifier that exists; it has no keys yet. What is there already stays.
+    ///
+    /// # Errors
+    /// [`ActorError::File`], [`ActorError::NotSelfCertified`].
+    pub fn adopt(path: &Path, genesis: &DidGenesis, ledger: &Genesis) -> Result<Self, ActorError> {
+        files::directory(path)?;
+        let did = format!("{}\n", genesis.did());
+        // The identifier last, because it says that the directory is an actor's.
+        for (name, content) in
+            [("genesis.bin", encode(ledger)), ("did.genesis", encode(genesis)), ("did", did.into_bytes())]
+        {
+            let file = path.join(name);
+            if !file.exists() {
+                files::replace(&file, &content, files::PUBLIC)?;
+            }
+        }
+        Self::open(path)
+    }
+
+    /// Opens a directory that [`ActorDirectory::create`] or [`ActorDirectory::adopt`] made.
     ///
     /// # Errors
     /// [`ActorError::File`], [`ActorError::NotSelfCertified`].
@@ -117,13 +156,8 @@ impl ActorDirectory {
     }
 
     fn at(path: &Path, did: Did) -> Self {
-        let next = KeySlot::new(&path.join("next.key"), Suite::Ed25519);
-        // The next key takes over as control key.
-        let control = KeySlot {
-            incoming: next.path.clone(),
-            ..KeySlot::new(&path.join("control.key"), Suite::Ed25519)
-        };
-        Self { path: path.to_owned(), did, control, next }
+        let control = KeySlot::new(&path.join("control.key"), Suite::Ed25519);
+        Self { path: path.to_owned(), did, control }
     }
 
     /// The directory.
@@ -170,31 +204,55 @@ impl ActorDirectory {
         self.control.key()
     }
 
-    /// The key that takes over at the next rotation.
+    /// A new control key, as [`KeySlot::prepare`], for a recovery.
     ///
     /// # Errors
-    /// [`ActorError::KeyFile`], [`ActorError::Key`].
-    pub fn next(&self) -> Result<SigningKey, ActorError> {
-        self.next.key()
-    }
-
-    /// The key after next, on the disk when this returns. A second call gives the same.
-    ///
-    /// # Errors
-    /// [`ActorError::KeyFile`], [`ActorError::Key`].
+    /// As there.
     pub fn prepare<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<SigningKey, ActorError> {
-        self.next.prepare(rng)
+        self.control.prepare(rng)
     }
 
-    /// Puts the control keys where the ledger's record says they belong. Tells whether a rotation was
-    /// finished by that.
+    /// Whether this is the control key here, or the one that takes over.
+    ///
+    /// # Errors
+    /// [`ActorError::KeyFile`], [`ActorError::Key`].
+    pub fn holds(&self, control: &PublicKey) -> Result<bool, ActorError> {
+        self.control.holds(|key| key == control)
+    }
+
+    /// Keeps other commands from changing keys here, for as long as it lives.
+    ///
+    /// # Errors
+    /// [`FileError::InUse`].
+    pub fn lock(&self) -> Result<Lock, ActorError> {
+        Ok(Lock::take(&self.path.join("lock"))?)
+    }
+
+    /// Puts the control key that the ledger's record has into place. Tells whether it was not there before.
+    ///
+    /// # Errors
+    /// [`ActorError::KeyLost`], also if it is still in the safe.
+    pub fn settle(&self, record: &DidRecord) -> Result<bool, ActorError> {
+        self.control.settle(|key| key == &record.control, record.version.saturating_sub(1))
+    }
+
+    /// The same with the safe open, for the next key too: from there the control key comes after a rotation.
     ///
     /// # Errors
     /// [`ActorError::KeyLost`].
-    pub fn settle(&self, record: &DidRecord) -> Result<bool, ActorError> {
+    pub fn settle_with(&self, safe: &Safe, record: &DidRecord) -> Result<bool, ActorError> {
         let version = record.version.saturating_sub(1);
-        let control = self.control.settle(|key| key == &record.control, version)?;
-        let next = self.next.settle(|key| key.commitment() == record.next, version)?;
+        let current = |key: &PublicKey| key == &record.control;
+        if !self.control.holds(current)? && safe.next.path.exists() {
+            let next = safe.next()?;
+            if current(&next.public_key()) {
+                self.control.bring(&next, version)?;
+            }
+        }
+        let control = self.settle(record)?;
+        // It is here now, and whoever finds the safe must not find both keys.
+        safe.take_out(current)?;
+        let next = safe.next.settle(|key| key.commitment() == record.next, version)?;
         Ok(control || next)
     }
 
@@ -205,100 +263,4 @@ impl ActorDirectory {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use did_registry::{DidOperation, Moment, Retirement, Rotation, Timestamp};
-    use rand::SeedableRng as _;
-    use rand_chacha::ChaCha20Rng;
-
-    use super::*;
-
-    fn at() -> Moment {
-        Moment { height: 1, time: Timestamp::default().plus(1_000) }
-    }
-
-    fn actor(directory: &Path) -> (ActorDirectory, DidRecord, ChaCha20Rng) {
-        let mut rng = ChaCha20Rng::seed_from_u64(9);
-        let network = NetworkId::new("demo").unwrap();
-        let (actor, genesis) =
-            ActorDirectory::create(directory, &network, |genesis| genesis, &mut rng).unwrap();
-        let record = DidRecord::create(actor.did(), &genesis, at()).unwrap();
-        (actor, record, rng)
-    }
-
-    /// Everything of a rotation up to the ledger's acceptance; the files have not moved yet.
-    fn rotated(actor: &ActorDirectory, record: &DidRecord, rng: &mut ChaCha20Rng) -> DidRecord {
-        let (next, after) = (actor.next().unwrap(), actor.prepare(rng).unwrap());
-        let rotation = Rotation {
-            previous: record.head,
-            control: next.public_key(),
-            next: after.public_key().commitment(),
-            keys: Vec::new(),
-            retirement: Retirement::Superseded,
-            guardians: None,
-            services: Vec::new(),
-        };
-        let proof = next.sign(&rotation.proof_message(actor.did()));
-        record.apply(actor.did(), &DidOperation::Rotate(rotation, proof), at()).unwrap()
-    }
-
-    #[test]
-    fn a_directory_opens_as_it_was_made_and_is_not_made_twice() {
-        let directory = tempfile::tempdir().unwrap();
-        let (actor, record, mut rng) = actor(directory.path());
-        let opened = ActorDirectory::open(directory.path()).unwrap();
-        assert_eq!(opened.did(), actor.did());
-        assert_eq!(opened.control().unwrap().public_key(), record.control);
-        assert!(!opened.settle(&record).unwrap(), "nothing to finish");
-        let network = NetworkId::new("demo").unwrap();
-        assert!(ActorDirectory::create(directory.path(), &network, |it| it, &mut rng).is_err());
-        fs::write(directory.path().join("did"), "did:causeway:demo:11111111111111111111111111111111")
-            .unwrap();
-        assert!(matches!(ActorDirectory::open(directory.path()), Err(ActorError::NotSelfCertified { .. })));
-    }
-
-    #[test]
-    fn a_rotation_is_finished_from_wherever_it_was_interrupted() {
-        // The renames of `settle`, cut short after each of them.
-        for done in 0..=3 {
-            let directory = tempfile::tempdir().unwrap();
-            let (actor, record, mut rng) = actor(directory.path());
-            let old = actor.control().unwrap().public_key();
-            let record = rotated(&actor, &record, &mut rng);
-            let path = |name: &str| directory.path().join(name);
-            let moves = [
-                ("control.key", "control.key.old-1"),
-                ("next.key", "control.key"),
-                ("next.key.new", "next.key"),
-            ];
-            for (from, to) in &moves[..done] {
-                fs::rename(path(from), path(to)).unwrap();
-            }
-            assert_eq!(actor.settle(&record).unwrap(), done < 3, "after {done} renames");
-            assert_eq!(actor.control().unwrap().public_key(), record.control);
-            assert_eq!(actor.next().unwrap().public_key().commitment(), record.next);
-            let kept = read_key(&path("control.key.old-1"), Suite::Ed25519).unwrap();
-            assert_eq!(kept.public_key(), old, "the old key is kept");
-            assert!(!path("next.key.new").exists());
-        }
-    }
-
-    #[test]
-    fn a_rotation_that_never_arrived_is_taken_up_with_the_same_key() {
-        let directory = tempfile::tempdir().unwrap();
-        let (actor, record, mut rng) = actor(directory.path());
-        let first = actor.prepare(&mut rng).unwrap().public_key();
-        assert!(!actor.settle(&record).unwrap());
-        assert_eq!(actor.prepare(&mut rng).unwrap().public_key(), first);
-    }
-
-    #[test]
-    fn a_lost_key_is_called_lost() {
-        let directory = tempfile::tempdir().unwrap();
-        let (actor, record, mut rng) = actor(directory.path());
-        let record = rotated(&actor, &record, &mut rng);
-        fs::remove_file(directory.path().join("next.key")).unwrap();
-        assert!(matches!(actor.settle(&record), Err(ActorError::KeyLost { .. })));
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use gateway::clock::Clock;
 
-use crate::actor::ActorDirectory;
+use crate::actor::{ActorDirectory, Safe};
 use crate::files;
 use crate::ledger::Ledger;
 use crate::screen::Screen;
@@ -22,6 +22,7 @@ mod did;
 mod gateways;
 mod network;
 mod publish;
+mod recovery;
 mod service;
 mod wallet;
 
@@ -44,7 +45,7 @@ enum Command {
     /// Set up, register and run an agency's gateway.
     #[command(subcommand)]
     Gateway(gateways::GatewayCommand),
-    /// Show, rotate, end or resolve an identifier.
+    /// Show, rotate, recover, end or resolve an identifier.
     #[command(subcommand)]
     Did(did::DidCommand),
     /// Vote as members of the committee.
@@ -156,6 +157,20 @@ impl NodeAddress {
     async fn connect(&self, actor: &ActorDirectory) -> anyhow::Result<Ledger> {
         let url = self.url(actor.path())?;
         Ledger::connect(&url, actor.ledger()?).await.with_context(|| format!("ledger node {url}"))
+    }
+}
+
+/// Where an actor's next key is.
+#[derive(Args, Debug, Clone)]
+struct SafePath {
+    /// The directory of the next key, apart from the others; by default the actor's directory with the ending .safe.
+    #[arg(long = "safe", value_name = "DIR")]
+    path: Option<PathBuf>,
+}
+
+impl SafePath {
+    fn of(&self, directory: &Path) -> Safe {
+        Safe::of(directory, self.path.as_deref())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Votes of committee members.
 
-use did_registry::{Ballot, Committee, Did, Motion, Recognition, Vote};
+use did_registry::{Ballot, Committee, Did, Motion, Recognition, RegistryError, Vote};
 use ledger_chain::{Operation, Record, StateKey};
 
 use crate::actor::{ActorDirectory, ActorError};
@@ -23,6 +23,9 @@ pub enum CommitteeError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A motion that could not take effect on the committee as it is.
+    #[error(transparent)]
+    Rule(#[from] RegistryError),
     /// The ledger has no committee, which no genesis allows.
     #[error("the ledger's committee cannot be read")]
     NoCommittee,
@@ -68,12 +71,15 @@ async fn recognition(ledger: &mut Ledger, motion: &Motion) -> Result<Option<Reco
 }
 
 /// Whether the ledger is as the motion wants it already.
-async fn is_done(ledger: &mut Ledger, motion: &Motion) -> Result<bool, LedgerError> {
+async fn is_done(ledger: &mut Ledger, committee: &Committee, motion: &Motion) -> Result<bool, LedgerError> {
     let now = recognition(ledger, motion).await?;
     Ok(match (motion, now) {
+        (Motion::AddMember(did), _) => committee.members().contains(did),
+        (Motion::RemoveMember(did), _) => !committee.members().contains(did),
+        (Motion::SetThreshold(votes), _) => committee.threshold() == *votes,
         (Motion::RecogniseIssuer { from, until, .. }, Some(now)) => now.from == *from && now.until == *until,
         (Motion::WithdrawIssuer { .. }, Some(now)) => now.until <= ledger.head().head().time,
-        _ => false,
+        (Motion::RecogniseIssuer { .. } | Motion::WithdrawIssuer { .. }, None) => false,
     })
 }
 
@@ -88,6 +94,7 @@ async fn ballot(ledger: &mut Ledger, vote: &Vote) -> Result<Option<Ballot>, Ledg
 /// that calling it again is harmless; without `round` it is the first that is not decided.
 ///
 /// # Errors
+/// [`CommitteeError::Rule`] before anybody votes, if the motion would break the committee's rule; otherwise
 /// [`CommitteeError`] with the ledger's refusal.
 pub async fn vote(
     ledger: &mut Ledger,
@@ -96,10 +103,13 @@ pub async fn vote(
     round: Option<u32>,
     expires: did_registry::Timestamp,
 ) -> Result<Voted, CommitteeError> {
-    let threshold = committee(ledger).await?.threshold();
-    if round.is_none() && is_done(ledger, motion).await? {
+    let committee = committee(ledger).await?;
+    let threshold = committee.threshold();
+    if round.is_none() && is_done(ledger, &committee, motion).await? {
         return Ok(Voted { cast: Vec::new(), round: 0, ballot: None, threshold });
     }
+    // Asked before the first vote: the ledger would refuse only the last one.
+    committee.decide(motion)?;
     let mut vote = Vote { motion: motion.clone(), round: round.unwrap_or(0), expires };
     let mut votes = ballot(ledger, &vote).await?;
     while round.is_none() && votes.as_ref().is_some_and(|ballot| ballot.decided.is_some()) {

@@ -151,6 +151,14 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     fs::rename(from, to).and_then(|()| sync_parent(to)).map_err(|error| FileError::system(from, error))
 }
 
+/// Removes a file, and waits until that is on the disk.
+///
+/// # Errors
+/// [`FileError::System`].
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    fs::remove_file(path).and_then(|()| sync_parent(path)).map_err(|error| FileError::system(path, error))
+}
+
 /// A name survives a power cut only once its directory is on the disk.
 fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

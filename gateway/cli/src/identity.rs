@@ -5,12 +5,13 @@
 use std::path::Path;
 
 use did_registry::{
-    DidOperation, DidRecord, DocumentKey, PublicKey, Retirement, Rotation, SigningKey, Suite,
+    DidOperation, DidRecord, DocumentKey, Guardians, PublicKey, RegistryError, Retirement, Rotation,
+    SigningKey, Suite,
 };
 use ledger_chain::{Operation, StateKey};
 use rand::{CryptoRng, RngCore};
 
-use crate::actor::{ActorDirectory, ActorError, KeySlot};
+use crate::actor::{ActorDirectory, ActorError, KeySlot, Safe};
 use crate::ledger::{Ledger, LedgerError};
 
 /// Why a step was not taken.
@@ -23,9 +24,23 @@ pub enum IdentityError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A rule of the registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A document key that is not in the document.
-    #[error("the key in {0} is not in the document, so it cannot be replaced there")]
+    #[error("the key in {0} is not in the document, so it is neither replaced nor kept there")]
     NotInDocument(String),
+}
+
+/// What changes with a rotation, beside the control key.
+#[derive(Clone, Debug)]
+pub struct RotationPlan {
+    /// Document keys to replace.
+    pub replace: Vec<KeySlot>,
+    /// Why they go.
+    pub retirement: Retirement,
+    /// Who can recover the identifier from then on; none leaves that as it is.
+    pub guardians: Option<Guardians>,
 }
 
 /// What a call to [`rotate`] did.
@@ -43,7 +58,8 @@ pub enum Rotated {
 }
 
 /// Document keys that an agency's directory may hold.
-const DOCUMENT_KEYS: [(&str, Suite); 2] = [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
+pub(crate) const DOCUMENT_KEYS: [(&str, Suite); 2] =
+    [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
 
 /// A document key file of an agency, by the name people use: `es256` or `ed25519`.
 pub fn document_key(actor: &ActorDirectory, name: &str) -> Option<KeySlot> {
@@ -65,12 +81,29 @@ pub async fn register(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<Opt
     Ok(Some(ledger.commit(did, &actor.control()?, operation).await?))
 }
 
-/// Puts key files where the ledger's record says they belong; tells whether a rotation was finished by that.
+/// Puts key files where the ledger's record says they belong; tells whether that finished something.
+///
+/// # Errors
+/// [`IdentityError::Actor`] if a key is lost, or still in the safe.
+pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, IdentityError> {
+    let moved = actor.settle(record)?;
+    settle_document(actor, record, moved)
+}
+
+/// The same with the safe open: finishes a rotation or a recovery that was interrupted.
 ///
 /// # Errors
 /// [`IdentityError::Actor`] if a key is lost.
-pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, IdentityError> {
-    let mut moved = actor.settle(record)?;
+pub fn settle_with(actor: &ActorDirectory, safe: &Safe, record: &DidRecord) -> Result<bool, IdentityError> {
+    let moved = actor.settle_with(safe, record)?;
+    settle_document(actor, record, moved)
+}
+
+fn settle_document(
+    actor: &ActorDirectory,
+    record: &DidRecord,
+    mut moved: bool,
+) -> Result<bool, IdentityError> {
     if record.deactivated.is_some() {
         return Ok(moved); // its document has no keys any more, so none is missed
     }
@@ -84,38 +117,37 @@ pub fn settle(actor: &ActorDirectory, record: &DidRecord) -> Result<bool, Identi
     Ok(moved)
 }
 
-/// Reveals the next control key, commits to a fresh one, and replaces the document keys in `replace`.
+/// Reveals the next control key, which is in the safe, commits to a fresh one, and changes what the plan says.
 ///
 /// # Errors
 /// [`IdentityError`]. If the answer is lost, call again: the ledger's record tells what happened.
 pub async fn rotate<R: RngCore + CryptoRng>(
     ledger: &mut Ledger,
     actor: &ActorDirectory,
-    replace: &[KeySlot],
-    retirement: Retirement,
+    safe: &Safe,
+    plan: &RotationPlan,
     rng: &mut R,
 ) -> Result<Rotated, IdentityError> {
+    let _lock = actor.lock()?;
     let did = actor.did();
     let record = ledger.did(did).await?;
-    if settle(actor, &record)? {
+    record.check_active()?;
+    if settle_with(actor, safe, &record)? {
         return Ok(Rotated::Finished);
     }
-    let (control, next) = (actor.control()?, actor.next()?);
-    let after = actor.prepare(rng)?;
+    let (control, next) = (actor.control()?, safe.next()?);
+    let after = safe.prepare(rng)?;
     let mut keys: Vec<DocumentKey> = record.current_keys().cloned().collect();
     let mut replaced = Vec::new();
-    for slot in replace {
-        let (old, new) = (slot.key()?.public_key(), slot.prepare(rng)?);
-        let entry = keys.iter_mut().find(|entry| entry.key == old);
-        let entry = entry.ok_or_else(|| IdentityError::NotInDocument(name_of(&slot.path)))?;
-        let fragment = fresh_fragment(&record, &entry.fragment);
-        replaced.push((entry.fragment.clone(), fragment.clone()));
-        entry.fragment = fragment;
-        entry.key = new.public_key();
+    for slot in &plan.replace {
+        let old = entry_of(&record, slot)?;
+        let new = successor(&record, old, slot, rng)?;
+        replaced.push((old.fragment.clone(), new.fragment.clone()));
+        keys.iter_mut().filter(|entry| *entry == old).for_each(|entry| *entry = new.clone());
     }
-    let operation = rotation(&record, &next, &after, keys, retirement);
+    let operation = rotation(&record, (&next, &after), keys, plan);
     let height = ledger.commit(did, &control, operation).await?;
-    settle(actor, &ledger.did(did).await?)?;
+    settle_with(actor, safe, &ledger.did(did).await?)?;
     Ok(Rotated::Now { height, replaced })
 }
 
@@ -132,22 +164,39 @@ pub async fn deactivate(ledger: &mut Ledger, actor: &ActorDirectory) -> Result<u
 
 fn rotation(
     record: &DidRecord,
-    next: &SigningKey,
-    after: &SigningKey,
+    (next, after): (&SigningKey, &SigningKey),
     keys: Vec<DocumentKey>,
-    retirement: Retirement,
+    plan: &RotationPlan,
 ) -> Operation {
     let rotation = Rotation {
         previous: record.head,
         control: next.public_key(),
         next: after.public_key().commitment(),
         keys,
-        retirement,
-        guardians: record.guardians.clone(),
+        retirement: plan.retirement,
+        guardians: plan.guardians.clone().or_else(|| record.guardians.clone()),
         services: record.services.clone(),
     };
     let proof = next.sign(&rotation.proof_message(&record.did));
     Operation::Did(DidOperation::Rotate(rotation, proof))
+}
+
+/// What the document says of the key in a file.
+pub(crate) fn entry_of<'a>(record: &'a DidRecord, slot: &KeySlot) -> Result<&'a DocumentKey, IdentityError> {
+    let key = slot.key()?.public_key();
+    let entry = record.current_keys().find(|entry| entry.key == key);
+    entry.ok_or_else(|| IdentityError::NotInDocument(name_of(&slot.path)))
+}
+
+/// A fresh key for what another served, beside that one's file.
+pub(crate) fn successor<R: RngCore + CryptoRng>(
+    record: &DidRecord,
+    old: &DocumentKey,
+    slot: &KeySlot,
+    rng: &mut R,
+) -> Result<DocumentKey, IdentityError> {
+    let fragment = fresh_fragment(record, &old.fragment);
+    Ok(DocumentKey { fragment, purposes: old.purposes, key: slot.prepare(rng)?.public_key() })
 }
 
 /// `es256-1` becomes `es256-2`, or the first number after it that no key ever had.

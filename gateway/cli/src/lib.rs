@@ -9,6 +9,8 @@
 //! ```text
 //! command ─► setup      new networks and agencies     ─► files: whole or not at all, private where secret
 //!         ─► identity   register, rotate, end         ─► actor: key files that survive a crash
+//!         ─► recovery   prepare, approve, submit, veto, complete
+//!         ─► rekey      another lock for a vault
 //!         ─► wallet_file, checkpoint ─► trust: pinned genesis, newest head, bundle
 //!         ─► audit      evidence + ledger ─► report
 //!         ─► ledger, agency: over HTTP, nothing believed that is not proved
@@ -36,6 +38,8 @@ pub mod holder;
 pub mod identity;
 pub mod ledger;
 pub mod paper;
+pub mod recovery;
+pub mod rekey;
 pub mod screen;
 pub mod setup;
 pub mod trust;

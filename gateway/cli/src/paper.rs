@@ -1,7 +1,7 @@
 //! Paper: QR codes on a screen or a page, a certificate as a PDF, and reading a code back from a picture.
 //!
 //! **What.** [`qr_svg`], [`qr_png`] and [`qr_terminal`] draw a text; [`certificate_pdf`] prints one A4 page
-//! around a code; [`scan_png`] reads every code of a picture. Nothing here knows what the text means.
+//! around a code; [`scan_picture`] reads every code of a picture. Nothing here knows what the text means.
 //!
 //! **Spec.** QR: ISO/IEC 18004, level M, the smallest version, alphanumeric mode where the text allows it,
 //! black on white with a quiet zone of four modules and no decoration. Page: PDF/A-2a (ISO 19005-2, it
@@ -11,7 +11,7 @@
 //! **Picture.**
 //! ```text
 //! credential text ──► qr_* ──► screen ─┐
-//!        └──► certificate_pdf ──► paper ─┴─ camera, scanner ──► scan_png ──► the same text
+//!        └──► certificate_pdf ──► paper ─┴─ camera, scanner ──► scan_picture ──► the same text
 //! ```
 //!
 //! **Absent on purpose.** 1. Trust: a page proves nothing, the signature inside the code does.
@@ -32,7 +32,7 @@ mod scan;
 pub use certificate::{Certificate, Field, Language, certificate_pdf};
 pub use code::{qr_png, qr_svg, qr_terminal};
 pub use font::Fonts;
-pub use scan::scan_png;
+pub use scan::scan_picture;
 
 /// Why something could not be drawn, printed or read. Never holds the text of a code or a claim.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +56,10 @@ pub enum PaperError {
         /// Pixels allowed.
         most: u32,
     },
-    /// Not a PNG picture, or a broken one.
-    #[error("the picture is not a readable PNG file: {0}")]
+    /// Neither a PNG nor a JPEG picture, or a broken one.
+    #[error("the picture is not a readable PNG or JPEG file: {0}")]
     NotAPicture(String),
-    /// A picture beyond the limits of [`scan_png`].
+    /// A picture beyond the limits of [`scan_picture`].
     #[error("a picture has at most {bytes} bytes, {side} pixels on a side and {pixels} pixels in all")]
     PictureTooLarge {
         /// Bytes of the file.

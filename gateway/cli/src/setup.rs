@@ -10,7 +10,7 @@ use ledger_node::NodeError;
 use ledger_node::network::{NewNetwork, create};
 use rand::{CryptoRng, RngCore};
 
-use crate::actor::{ActorDirectory, ActorError};
+use crate::actor::{ActorDirectory, ActorError, Safe};
 use crate::files::{self, FileError};
 
 mod agency;
@@ -53,6 +53,8 @@ pub struct NetworkPlan {
     pub listen: SocketAddr,
     /// Time of block 0.
     pub time: Timestamp,
+    /// Where the members' next keys go, into `1` … `n`; by default each beside its member's directory.
+    pub safe: Option<PathBuf>,
 }
 
 /// A network that was set up.
@@ -70,7 +72,7 @@ pub struct Network {
     pub members: Vec<(PathBuf, Did)>,
 }
 
-/// Makes a solo network: `node/`, `members/1` … `members/n`, `genesis.bin`. Never overwrites.
+/// Makes a solo network: `node/`, `members/1` … `members/n`, each with its safe, `genesis.bin`. Never overwrites.
 ///
 /// # Errors
 /// [`SetupError`].
@@ -94,7 +96,9 @@ pub fn network<R: RngCore + CryptoRng>(
     let (mut members, mut dids) = (Vec::new(), Vec::new());
     for number in 1..=plan.committee {
         let path = directory.join("members").join(number.to_string());
-        let (member, genesis) = ActorDirectory::create(&path, &plan.network, |genesis| genesis, rng)?;
+        let safe = plan.safe.as_ref().map(|safe| safe.join(number.to_string()));
+        let safe = Safe::of(&path, safe.as_deref());
+        let (member, genesis) = ActorDirectory::create(&path, &safe, &plan.network, |genesis| genesis, rng)?;
         members.push(member);
         dids.push(genesis);
     }

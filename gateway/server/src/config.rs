@@ -44,12 +44,9 @@ pub struct Config {
     pub directory: PathBuf,
     /// The key-encryption key. Without it, or with another, the vault does not open.
     pub kek_file: PathBuf,
-    /// The DID's control key (Ed25519). If it is lost, only the guardians or the next key help; if it is
-    /// stolen, rotate.
+    /// The DID's control key (Ed25519). If it is lost, only the guardians help; if it is stolen, rotate. The
+    /// key that takes over then is in a safe, and no field names it.
     pub control_key_file: PathBuf,
-    /// The control key that the last operation committed to (Ed25519). If it is lost, the next rotation
-    /// is impossible and only the guardians help.
-    pub next_key_file: PathBuf,
     /// The key that signs Data Integrity credentials (Ed25519). If it is not in the DID document, every
     /// verifier answers `KEY_UNKNOWN`.
     pub assertion_ed25519_key_file: PathBuf,
@@ -212,8 +209,6 @@ impl Anchoring {
 pub struct Keys {
     /// Signs operations of the agency's DID.
     pub control: SigningKey,
-    /// Takes over at the next rotation.
-    pub next: SigningKey,
     /// Signs Data Integrity credentials.
     pub assertion_ed25519: SigningKey,
     /// Signs SD-JWT credentials and status lists.
@@ -246,7 +241,6 @@ impl Config {
             Some(&mut config.directory),
             Some(&mut config.kek_file),
             Some(&mut config.control_key_file),
-            Some(&mut config.next_key_file),
             Some(&mut config.assertion_ed25519_key_file),
             Some(&mut config.assertion_p256_key_file),
             Some(&mut config.operators_file),
@@ -288,7 +282,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::KeyFile`], [`ConfigError::Key`], or [`ConfigError::Field`] if two files hold one key.
     pub fn keys(&self) -> Result<Keys, ConfigError> {
-        let mut secrets: Vec<Secret<[u8; 32]>> = Vec::with_capacity(4);
+        let mut secrets: Vec<Secret<[u8; 32]>> = Vec::with_capacity(3);
         let mut load = |field: &'static str, path: &Path, suite: Suite| {
             let secret = key_file::load(path).map_err(|error| ConfigError::KeyFile { field, error })?;
             if secrets.contains(&secret) {
@@ -301,7 +295,6 @@ impl Config {
         };
         Ok(Keys {
             control: load("control_key_file", &self.control_key_file, Suite::Ed25519)?,
-            next: load("next_key_file", &self.next_key_file, Suite::Ed25519)?,
             assertion_ed25519: load(
                 "assertion_ed25519_key_file",
                 &self.assertion_ed25519_key_file,
@@ -332,7 +325,6 @@ impl Config {
         let secrets = [
             ("kek_file", &self.kek_file),
             ("control_key_file", &self.control_key_file),
-            ("next_key_file", &self.next_key_file),
             ("assertion_ed25519_key_file", &self.assertion_ed25519_key_file),
             ("assertion_p256_key_file", &self.assertion_p256_key_file),
         ];

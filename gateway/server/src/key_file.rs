@@ -68,20 +68,27 @@ pub fn load(path: &Path) -> Result<Secret<[u8; 32]>, KeyFileError> {
 /// # Errors
 /// [`KeyFileError::Exists`] rather than overwriting, or [`KeyFileError::Unwritable`].
 pub fn create(path: &Path, secret: &Secret<[u8; 32]>) -> Result<(), KeyFileError> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => KeyFileError::Exists,
+        _ => KeyFileError::Unwritable(error),
+    })?;
+    let written = file
+        .write_all(text(secret).as_slice())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| sync_parent(path));
+    written.map_err(KeyFileError::Unwritable)
+}
+
+/// What a secret file holds.
+pub fn text(secret: &Secret<[u8; 32]>) -> Zeroizing<[u8; 65]> {
     let mut text = Zeroizing::new([0u8; 65]);
     hex::encode_to_slice(secret.expose(), text.get_mut(..64).expect("64 of 65 bytes"))
         .expect("64 digits because a secret has 32 bytes");
     if let Some(last) = text.last_mut() {
         *last = b'\n';
     }
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => KeyFileError::Exists,
-        _ => KeyFileError::Unwritable(error),
-    })?;
-    let written =
-        file.write_all(text.as_slice()).and_then(|()| file.sync_all()).and_then(|()| sync_parent(path));
-    written.map_err(KeyFileError::Unwritable)
+    text
 }
 
 /// A new file survives a power cut only once its directory is on the disk.

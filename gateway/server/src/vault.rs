@@ -192,12 +192,18 @@ impl Vault {
     /// Rotates the key-encryption key: wraps every data key under `kek`, all or none. No row is touched.
     ///
     /// Save the new key file first, then call this, then point the configuration at the new file: at every
-    /// moment one of the two files opens the vault.
+    /// moment one of the two files opens the vault. What the old key opened is gone from the vault's files once
+    /// it is closed.
     ///
     /// # Errors
     /// [`VaultError::KeyDamaged`], or the database's.
     pub fn rewrap(&self, kek: Kek) -> Result<(), VaultError> {
-        self.keys.rewrap(&self.db, kek)
+        self.keys.rewrap(&self.db, kek)?;
+        // Until they are written anew, the log and older tables hold the keys as the old one wrapped them.
+        self.flush()?;
+        let keys = column_family(&self.db, keys::KEYS);
+        self.db.compact_range_cf(keys, None::<&[u8]>, None::<&[u8]>);
+        Ok(())
     }
 
     /// Moves everything from memory and the log into table files, as before a backup.

@@ -34,17 +34,41 @@ impl KeySlot {
         read_key(&self.path, self.suite)
     }
 
-    /// The key that takes over: the one a run before this left, or a fresh one, on the disk when this returns.
+    /// The key that takes over: the one a run before this left, or a fresh one, whole and on the disk when this
+    /// returns. One at a time does this: see [`ActorDirectory::lock`](super::ActorDirectory::lock).
     ///
     /// # Errors
-    /// [`ActorError::KeyFile`], [`ActorError::Key`].
+    /// [`ActorError::File`], [`ActorError::KeyFile`], [`ActorError::Key`].
     pub fn prepare<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<SigningKey, ActorError> {
         if self.incoming.exists() {
             return read_key(&self.incoming, self.suite);
         }
         let key = SigningKey::generate(self.suite, rng);
-        write_key(&self.incoming, &key)?;
+        write_whole(&self.incoming, &key)?;
         Ok(key)
+    }
+
+    /// Makes a key from elsewhere the one that takes over; one that was to do so before is kept.
+    ///
+    /// # Errors
+    /// [`ActorError::File`].
+    pub(super) fn bring(&self, key: &SigningKey, version: u32) -> Result<(), ActorError> {
+        if self.incoming.exists() {
+            files::rename(&self.incoming, &archive(&self.path, version))?;
+        }
+        write_whole(&self.incoming, key)
+    }
+
+    /// Whether either file holds the wanted key.
+    ///
+    /// # Errors
+    /// [`ActorError::KeyFile`], [`ActorError::Key`].
+    pub(super) fn holds(&self, wanted: impl Fn(&PublicKey) -> bool) -> Result<bool, ActorError> {
+        Ok(self.is_in(&self.path, &wanted)? || self.is_in(&self.incoming, &wanted)?)
+    }
+
+    fn is_in(&self, path: &Path, wanted: impl Fn(&PublicKey) -> bool) -> Result<bool, ActorError> {
+        Ok(path.exists() && wanted(&read_key(path, self.suite)?.public_key()))
     }
 
     /// Puts the key that the ledger has into place, whichever of the two files it is in. Tells whether
@@ -53,13 +77,10 @@ impl KeySlot {
     /// # Errors
     /// [`ActorError::KeyLost`] if it is in neither.
     pub fn settle(&self, wanted: impl Fn(&PublicKey) -> bool, version: u32) -> Result<bool, ActorError> {
-        let holds = |path: &Path| -> Result<bool, ActorError> {
-            Ok(path.exists() && wanted(&read_key(path, self.suite)?.public_key()))
-        };
-        if holds(&self.path)? {
+        if self.is_in(&self.path, &wanted)? {
             return Ok(false);
         }
-        if !holds(&self.incoming)? {
+        if !self.is_in(&self.incoming, &wanted)? {
             return Err(ActorError::KeyLost { path: self.path.clone() });
         }
         if self.path.exists() {
@@ -70,13 +91,14 @@ impl KeySlot {
     }
 }
 
-/// Where a replaced key stays; never the name of a file that exists.
-fn archive(path: &Path, version: u32) -> PathBuf {
+/// Where a replaced key stays, from number `version` on; never the name of a file that exists.
+pub(crate) fn archive(path: &Path, version: u32) -> PathBuf {
     let name = |number: u32| with_suffix(path, &format!(".old-{number}"));
     (version..).map(name).find(|path| !path.exists()).expect("free because there are fewer than 2^32 files")
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// The path with an ending after its name.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -91,6 +113,11 @@ pub fn read_key(path: &Path, suite: Suite) -> Result<SigningKey, ActorError> {
         key_file::load(path).map_err(|error| ActorError::KeyFile { path: path.to_owned(), error })?;
     SigningKey::from_bytes(suite, secret.expose())
         .map_err(|error| ActorError::Key { path: path.to_owned(), error })
+}
+
+/// Writes a key file whole or not at all.
+fn write_whole(path: &Path, key: &SigningKey) -> Result<(), ActorError> {
+    Ok(files::replace(path, key_file::text(&key.to_secret()).as_slice(), files::PRIVATE)?)
 }
 
 /// Writes a new key file, on the disk when this returns.

@@ -62,7 +62,7 @@ impl AuditedPass {
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Self::parse(text.trim())?),
             Err(_) => {
-                let texts = paper::scan_png(&bytes)?;
+                let texts = paper::scan_picture(&bytes)?;
                 let code = texts.iter().find(|text| text.starts_with(CODE)).or(texts.first());
                 Ok(Self::parse(code.map_or("", String::as_str))?)
             }

@@ -81,8 +81,8 @@ pub(super) struct VerifyArgs {
     /// The text of the code; by default the first line of standard input, as a scanner types it.
     #[arg(long, value_name = "TEXT", conflicts_with = "image")]
     qr: Option<String>,
-    /// A picture of the code, or of the page it is on.
-    #[arg(long, value_name = "PNG")]
+    /// A picture of the code, or of the page it is on: PNG, or JPEG as cameras write it.
+    #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Answer in JSON, for other programs.
     #[arg(long)]
@@ -159,7 +159,7 @@ fn verify(
         (Some(text), _) => checkpoint.verify(text.trim(), now)?,
         (None, Some(file)) => {
             let picture = files::read(file, 32 << 20)?;
-            match paper::scan_png(&picture) {
+            match paper::scan_picture(&picture) {
                 Ok(texts) => checkpoint.verify(chosen(&texts), now)?,
                 Err(error) => {
                     let finding = error.finding().with_context(|| error.to_string())?;

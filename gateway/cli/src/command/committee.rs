@@ -1,4 +1,4 @@
-//! `causeway committee`: who issues what, by the committee's votes.
+//! `causeway committee`: who issues what and who decides, by the committee's votes.
 
 use std::path::PathBuf;
 
@@ -25,6 +25,8 @@ pub(super) enum CommitteeCommand {
     Recognise {
         #[command(flatten)]
         ballot: BallotArgs,
+        #[command(flatten)]
+        issuer: IssuerArgs,
         /// From when on: a time, or a day; by default today.
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
@@ -36,6 +38,32 @@ pub(super) enum CommitteeCommand {
     Withdraw {
         #[command(flatten)]
         ballot: BallotArgs,
+        #[command(flatten)]
+        issuer: IssuerArgs,
+    },
+    /// Take in a member; the votes needed rise with the committee, so that more than half decide.
+    Admit {
+        #[command(flatten)]
+        ballot: BallotArgs,
+        /// The new member's identifier, which is registered.
+        #[arg(long, value_name = "DID")]
+        did: String,
+    },
+    /// Dismiss a member; its votes on open motions count no longer.
+    Dismiss {
+        #[command(flatten)]
+        ballot: BallotArgs,
+        /// The member's identifier.
+        #[arg(long, value_name = "DID")]
+        did: String,
+    },
+    /// Set how many votes decide: more than half of the members, and at most all.
+    Threshold {
+        #[command(flatten)]
+        ballot: BallotArgs,
+        /// The votes needed from then on.
+        #[arg(long, value_name = "K")]
+        votes: u16,
     },
     /// Show the committee, and whom it recognises.
     Members {
@@ -51,12 +79,6 @@ pub(super) struct BallotArgs {
     /// A voting member's directory; repeat for those who vote from here.
     #[arg(long = "member", value_name = "DIR", required = true, num_args = 1..)]
     members: Vec<PathBuf>,
-    /// The issuer's identifier.
-    #[arg(long, value_name = "DID")]
-    issuer: String,
-    /// The credential type, for example HealthCertificate.
-    #[arg(long = "type", value_name = "TYPE")]
-    credential_type: String,
     /// The round, when a motion was decided before; by default the first that is not.
     #[arg(long)]
     round: Option<u32>,
@@ -67,29 +89,48 @@ pub(super) struct BallotArgs {
     node: NodeAddress,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct IssuerArgs {
+    /// The issuer's identifier.
+    #[arg(long, value_name = "DID")]
+    issuer: String,
+    /// The credential type, for example HealthCertificate.
+    #[arg(long = "type", value_name = "TYPE")]
+    credential_type: String,
+}
+
+impl IssuerArgs {
+    fn read(&self) -> anyhow::Result<(Did, CredentialType)> {
+        Ok((self.issuer.parse()?, CredentialType::new(&self.credential_type)?))
+    }
+}
+
 pub(super) async fn run(command: CommitteeCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
     // Whole days, so that members who vote one after the other mean the same motion.
     let today = world.clock.now().date();
     match command {
-        CommitteeCommand::Recognise { ballot, from, until } => {
+        CommitteeCommand::Recognise { ballot, issuer, from, until } => {
             let from = time(from.as_deref(), today)?;
             let until = time(until.as_deref(), from.date().plus_days(YEAR))?;
-            let (issuer, credential_type) = subject(&ballot)?;
+            let (issuer, credential_type) = issuer.read()?;
             cast(ballot, Motion::RecogniseIssuer { issuer, credential_type, from, until }, world).await
         }
-        CommitteeCommand::Withdraw { ballot } => {
-            let (issuer, credential_type) = subject(&ballot)?;
+        CommitteeCommand::Withdraw { ballot, issuer } => {
+            let (issuer, credential_type) = issuer.read()?;
             cast(ballot, Motion::WithdrawIssuer { issuer, credential_type }, world).await
+        }
+        CommitteeCommand::Admit { ballot, did } => cast(ballot, Motion::AddMember(did.parse()?), world).await,
+        CommitteeCommand::Dismiss { ballot, did } => {
+            cast(ballot, Motion::RemoveMember(did.parse()?), world).await
+        }
+        CommitteeCommand::Threshold { ballot, votes } => {
+            cast(ballot, Motion::SetThreshold(votes), world).await
         }
         CommitteeCommand::Members { directory, node } => {
             let mut ledger = node.connect(&ActorDirectory::open(&directory)?).await?;
             members(&mut ledger, world.screen).await
         }
     }
-}
-
-fn subject(ballot: &BallotArgs) -> anyhow::Result<(Did, CredentialType)> {
-    Ok((ballot.issuer.parse()?, CredentialType::new(&ballot.credential_type)?))
 }
 
 /// A time, or the start of a day.

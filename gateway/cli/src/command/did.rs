@@ -1,16 +1,20 @@
 //! `causeway did`: an identifier over its life.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Cell;
-use did_registry::{Did, DidRecord, KeyEntry, Purposes, Retirement, Timestamp, document};
+use did_registry::{
+    Did, DidRecord, Guardians, KeyEntry, PublicKey, Purposes, Retirement, Timestamp, document,
+};
 use rand::rngs::OsRng;
 
-use super::{Ending, NodeAddress, World};
-use crate::actor::ActorDirectory;
-use crate::identity::{self, Rotated};
+use super::recovery::{self, RecoveryCommand};
+use super::{Ending, NodeAddress, SafePath, World};
+use crate::actor::{ActorDirectory, Safe};
+use crate::identity::{self, Rotated, RotationPlan};
 use crate::ledger::{AsOf, Ledger};
 use crate::screen::{Screen, Tone, toned};
 use crate::trust;
@@ -24,16 +28,20 @@ pub(super) enum DidCommand {
         #[command(flatten)]
         node: NodeAddress,
     },
-    /// Reveal the next control key and commit to a fresh one; safe to repeat after a crash.
+    /// Reveal the next control key and commit to a fresh one, with the safe open; safe to repeat after a crash.
     Rotate {
         /// The actor's directory.
         directory: PathBuf,
+        #[command(flatten)]
+        safe: SafePath,
         /// Also replace this document key; repeat for both.
         #[arg(long, value_enum)]
         replace: Vec<DocumentKeyName>,
         /// What is replaced is in other hands: nothing it signed counts any more.
         #[arg(long, requires = "replace")]
         compromised: bool,
+        #[command(flatten)]
+        guardians: GuardianArgs,
         #[command(flatten)]
         node: NodeAddress,
     },
@@ -49,6 +57,9 @@ pub(super) enum DidCommand {
     },
     /// The W3C document of an identifier, now or as it was.
     Resolve(ResolveArgs),
+    /// Bring an identifier back by its guardians, or refuse that as its owner.
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
 }
 
 /// A key that signs credentials.
@@ -61,11 +72,34 @@ pub(super) enum DocumentKeyName {
 }
 
 impl DocumentKeyName {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Es256 => "es256",
             Self::Ed25519 => "ed25519",
         }
+    }
+}
+
+/// Who can bring an identifier back.
+#[derive(Args, Debug)]
+pub(super) struct GuardianArgs {
+    /// The public key of a guardian who may help to recover the identifier; repeat for several.
+    #[arg(long = "guardian", value_name = "KEY", requires = "guardian_threshold")]
+    guardians: Vec<String>,
+    /// How many guardians must agree.
+    #[arg(long, value_name = "K", requires = "guardians")]
+    guardian_threshold: Option<u8>,
+    /// Hours in which the owner may veto a recovery.
+    #[arg(long, value_name = "HOURS", default_value_t = 72)]
+    guardian_delay: u64,
+}
+
+impl GuardianArgs {
+    pub(super) fn read(&self) -> anyhow::Result<Option<Guardians>> {
+        let keys = self.guardians.iter().map(|key| PublicKey::from_multibase(key));
+        let keys = keys.collect::<Result<BTreeSet<_>, _>>()?;
+        let delay = self.guardian_delay.saturating_mul(3600);
+        Ok(self.guardian_threshold.map(|threshold| Guardians { threshold, keys, delay }))
     }
 }
 
@@ -90,11 +124,17 @@ pub(super) struct ResolveArgs {
 pub(super) async fn run(command: DidCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
     match command {
         DidCommand::Show { directory, node } => show(&directory, &node, world).await,
-        DidCommand::Rotate { directory, replace, compromised, node } => {
-            rotate(&directory, &replace, compromised, &node, world).await
+        DidCommand::Rotate { directory, safe, replace, compromised, guardians, node } => {
+            let actor = ActorDirectory::open(&directory)?;
+            let slots = replace.iter().map(|key| identity::document_key(&actor, key.name()));
+            let replace = slots.collect::<Option<_>>().context("a document key is es256 or ed25519")?;
+            let retirement = if compromised { Retirement::Compromised } else { Retirement::Superseded };
+            let plan = RotationPlan { replace, retirement, guardians: guardians.read()? };
+            rotate(&actor, &safe.of(&directory), &plan, &node, world).await
         }
         DidCommand::Deactivate { directory, yes, node } => deactivate(&directory, yes, &node, world).await,
         DidCommand::Resolve(args) => resolve(args, world).await,
+        DidCommand::Recovery(command) => Box::pin(recovery::run(command, world)).await,
     }
 }
 
@@ -104,15 +144,14 @@ async fn show(directory: &Path, node: &NodeAddress, world: World<'_, '_>) -> any
     let record = ledger.did(actor.did()).await?;
     show_record(world.screen, &record)?;
     let here = actor.control().map(|key| key.public_key() == record.control).unwrap_or(false);
-    let next = actor.next().map(|key| key.public_key().commitment() == record.next).unwrap_or(false);
-    if record.deactivated.is_some() || (here && next) {
+    if record.deactivated.is_some() || here {
         return Ok(Ending::Good);
     }
     let advice = "causeway did rotate finishes an interrupted rotation, if that is what happened";
     world.screen.headline(
         Tone::Warning,
         "keys",
-        format!("the key files here are not the ledger's; {advice}"),
+        format!("the control key here is not the ledger's; {advice}"),
     )?;
     Ok(Ending::Bad)
 }
@@ -124,9 +163,7 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         (None, None) => (Tone::Good, "active"),
     };
     screen.headline(tone, state, &record.did)?;
-    let guardians = record.guardians.as_ref().map_or("none".to_owned(), |rule| {
-        format!("{} of {}, {} h to veto", rule.threshold, rule.keys.len(), rule.delay / 3600)
-    });
+    let guardians = record.guardians.as_ref().map_or("none".to_owned(), guardian_rule);
     let mut rows = vec![
         ("version", record.version.to_string()),
         ("registered", format!("height {}, {}", record.created.height, record.created.time)),
@@ -139,7 +176,8 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         record.services.iter().map(|service| ("service", format!("{} {}", service.kind, service.endpoint))),
     );
     if let Some(pending) = &record.pending {
-        rows.push(("recovery", format!("takes effect at {} unless the owner vetoes it", pending.effective)));
+        let rule = "can be completed unless the owner vetoes it: causeway did recovery";
+        rows.push(("recovery", format!("from {} on it {rule}", pending.effective)));
     }
     screen.facts(&rows)?;
     if !record.keys.is_empty() {
@@ -149,6 +187,10 @@ fn show_record(screen: &mut Screen<'_>, record: &DidRecord) -> anyhow::Result<()
         )?;
     }
     Ok(())
+}
+
+pub(super) fn guardian_rule(rule: &Guardians) -> String {
+    format!("{} of {}, {} h to veto", rule.threshold, rule.keys.len(), rule.delay / 3600)
 }
 
 fn key_row(entry: &KeyEntry) -> Vec<Cell> {
@@ -172,25 +214,25 @@ fn key_row(entry: &KeyEntry) -> Vec<Cell> {
 }
 
 async fn rotate(
-    directory: &Path,
-    replace: &[DocumentKeyName],
-    compromised: bool,
+    actor: &ActorDirectory,
+    safe: &Safe,
+    plan: &RotationPlan,
     node: &NodeAddress,
     world: World<'_, '_>,
 ) -> anyhow::Result<Ending> {
-    let actor = ActorDirectory::open(directory)?;
-    let mut ledger = node.connect(&actor).await?;
-    let slots = replace.iter().map(|key| identity::document_key(&actor, key.name()));
-    let slots: Vec<_> = slots.collect::<Option<_>>().context("a document key is es256 or ed25519")?;
-    let retirement = if compromised { Retirement::Compromised } else { Retirement::Superseded };
+    let mut ledger = node.connect(actor).await?;
     let screen = world.screen;
-    match identity::rotate(&mut ledger, &actor, &slots, retirement, &mut OsRng).await? {
+    match identity::rotate(&mut ledger, actor, safe, plan, &mut OsRng).await? {
         Rotated::Now { height, replaced } => {
             screen.headline(Tone::Good, "rotated", format!("{} at height {height}", actor.did()))?;
             for (old, new) in replaced {
                 screen.line(format!("  #{old} is replaced by #{new}"))?;
             }
             screen.line("  old key files are kept with the ending .old-n; restart a running gateway to use the new ones")?;
+            screen.line(format!(
+                "  the key after this one is in {}: take it away again",
+                safe.path().display()
+            ))?;
         }
         Rotated::Finished => {
             screen.headline(

@@ -1,26 +1,25 @@
 //! `causeway gateway`: an agency's server, from its first key to its last request.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use did_registry::{Guardians, PublicKey};
 use gateway::Gateway;
 use gateway::config::{Ages, Config};
 use rand::rngs::OsRng;
 
+use super::did::GuardianArgs;
 use super::service::{AddressFile, told_to_stop};
-use super::{Ending, NodeAddress, World, absolute};
+use super::{Ending, NodeAddress, SafePath, World, absolute};
 use crate::actor::ActorDirectory;
 use crate::screen::Tone;
 use crate::setup::{self, AgencyPlan};
-use crate::{identity, trust};
+use crate::{identity, rekey, trust};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum GatewayCommand {
-    /// Make an agency's directory: keys, configuration, one operator. Registers nothing.
+    /// Make an agency's directory (keys, configuration, one operator) and its safe. Registers nothing.
     Init(Box<InitArgs>),
     /// Register the agency's identifier on the ledger; harmless if it is already.
     Register {
@@ -28,6 +27,11 @@ pub(super) enum GatewayCommand {
         directory: PathBuf,
         #[command(flatten)]
         node: NodeAddress,
+    },
+    /// Lock the vault with a new key-encryption key, while the gateway rests; safe to repeat after a crash.
+    Rekey {
+        /// The agency's directory.
+        directory: PathBuf,
     },
     /// Run the gateway until it is told to stop; writes where it listens to the file address.
     Run {
@@ -58,15 +62,8 @@ pub(super) struct InitArgs {
     /// A host (host or host:port) that another agency's status list is fetched from; repeat for several.
     #[arg(long = "status-host", value_name = "HOST")]
     status_hosts: Vec<String>,
-    /// The public key of a guardian who may help to recover the identifier; repeat for several.
-    #[arg(long = "guardian", value_name = "KEY", requires = "guardian_threshold")]
-    guardians: Vec<String>,
-    /// How many guardians must agree.
-    #[arg(long, value_name = "K", requires = "guardians")]
-    guardian_threshold: Option<u8>,
-    /// Hours in which the owner may veto a recovery, 24 at least.
-    #[arg(long, value_name = "HOURS", default_value_t = 72)]
-    guardian_delay: u64,
+    #[command(flatten)]
+    guardians: GuardianArgs,
     /// Trust list for foreign certificates.
     #[arg(long, value_name = "FILE", requires = "value_sets")]
     trust_list: Option<PathBuf>,
@@ -85,12 +82,15 @@ pub(super) struct InitArgs {
     /// Seconds between looks at the ledger.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     refresh: u64,
+    #[command(flatten)]
+    safe: SafePath,
 }
 
 pub(super) async fn run(command: GatewayCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
     match command {
         GatewayCommand::Init(args) => init(*args, world),
         GatewayCommand::Register { directory, node } => register(&directory, &node, world).await,
+        GatewayCommand::Rekey { directory } => rekey(&directory, world),
         GatewayCommand::Run { directory } => Box::pin(serve(&directory, world, told_to_stop())).await,
     }
 }
@@ -103,16 +103,6 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
             "with port 0 nobody can know what to call the gateway: give --public-url, or a port"
         ),
     };
-    let keys = args
-        .guardians
-        .iter()
-        .map(|key| PublicKey::from_multibase(key))
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    let guardians = args.guardian_threshold.map(|threshold| Guardians {
-        threshold,
-        keys,
-        delay: args.guardian_delay.saturating_mul(3600),
-    });
     let plan = AgencyPlan {
         name: args.name,
         listen: args.listen,
@@ -120,7 +110,7 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         ledger_url: args.ledger,
         genesis: trust::read_genesis(&args.genesis)?,
         status_hosts: args.status_hosts,
-        guardians,
+        guardians: args.guardians.read()?,
         trust_list: absolute(args.trust_list)?,
         trust_list_ages: args
             .trust_list_amber
@@ -129,6 +119,7 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         value_sets: absolute(args.value_sets)?,
         egress_log: absolute(args.egress_log)?,
         refresh_seconds: args.refresh,
+        safe: args.safe.path,
     };
     let new = setup::agency(&args.directory, &plan, &mut OsRng)?;
     let screen = world.screen;
@@ -137,6 +128,10 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
         ("configuration", new.config.display().to_string()),
         ("address", plan.public_url),
         ("ledger", format!("{} at {}", plan.genesis.id().short(), plan.ledger_url)),
+        (
+            "safe",
+            format!("{}: take it away, only a rotation or a recovery needs it", new.safe.path().display()),
+        ),
     ])?;
     screen.headline(Tone::Warning, "operator admin", "this token is shown once; only its digest is kept:")?;
     screen.line(format!("  {}", new.token.expose()))?;
@@ -156,14 +151,37 @@ async fn register(directory: &Path, node: &NodeAddress, world: World<'_, '_>) ->
     Ok(Ending::Good)
 }
 
+fn rekey(directory: &Path, world: World<'_, '_>) -> anyhow::Result<Ending> {
+    let config = configuration(directory)?;
+    let done = rekey::rekey(&config)?;
+    let what = if done.resumed { "an interrupted run is finished: the" } else { "the" };
+    let key = config.kek_file.display();
+    world.screen.headline(
+        Tone::Good,
+        "rekeyed",
+        format!("{what} vault opens with the new {key}, and with no other key"),
+    )?;
+    if let Some(old) = done.old {
+        let old = old.display();
+        world.screen.line(format!(
+            "  {old} still opens older backups of the vault: take it to where they lie, and delete it when they are gone"
+        ))?;
+    }
+    world.screen.line("  back up the vault and the new key, apart, before anything else happens to them")?;
+    Ok(Ending::Good)
+}
+
+fn configuration(directory: &Path) -> anyhow::Result<Config> {
+    Config::load(&directory.join("gateway.toml")).context("an agency's directory has a file gateway.toml")
+}
+
 /// Runs a gateway until `stop` ends.
 async fn serve(
     directory: &Path,
     world: World<'_, '_>,
     stop: impl Future<Output = std::io::Result<()>>,
 ) -> anyhow::Result<Ending> {
-    let config = Config::load(&directory.join("gateway.toml"))
-        .context("an agency's directory has a file gateway.toml")?;
+    let config = configuration(directory)?;
     AddressFile::clear(directory)?;
     let running = Box::pin(Gateway::start(&config, world.clock)).await?;
     let url = format!("http://{}", running.address());

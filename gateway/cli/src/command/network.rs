@@ -20,7 +20,7 @@ use crate::setup::{self, NetworkPlan};
 pub(super) enum NetworkCommand {
     /// Make a network of one node and a committee: keys, genesis, configuration.
     New {
-        /// Where to make it: node/, members/1 …, genesis.bin.
+        /// Where to make it: node/, members/1 … and their safes, genesis.bin.
         directory: PathBuf,
         /// The network's name: 1 to 16 of a-z, 0-9 and -.
         #[arg(long, default_value = "demo")]
@@ -37,6 +37,9 @@ pub(super) enum NetworkCommand {
         /// Where the node will listen; port 0 takes any free one.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
+        /// Where the members' next keys go, into 1 …; by default each into its member's directory with the ending .safe.
+        #[arg(long, value_name = "DIR")]
+        safe: Option<PathBuf>,
     },
 }
 
@@ -50,7 +53,7 @@ pub(super) enum NodeCommand {
 }
 
 pub(super) fn set_up(command: NetworkCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
-    let NetworkCommand::New { directory, network, committee, threshold, group, listen } = command;
+    let NetworkCommand::New { directory, network, committee, threshold, group, listen, safe } = command;
     let plan = NetworkPlan {
         network: NetworkId::new(&network)?,
         group: GroupId(group),
@@ -58,6 +61,7 @@ pub(super) fn set_up(command: NetworkCommand, world: World<'_, '_>) -> anyhow::R
         threshold,
         listen,
         time: world.clock.now(),
+        safe,
     };
     let made = setup::network(&directory, &plan, &mut OsRng)?;
     let screen = world.screen;
@@ -72,6 +76,8 @@ pub(super) fn set_up(command: NetworkCommand, world: World<'_, '_>) -> anyhow::R
             vec![Cell::new(index + 1), Cell::new(did), Cell::new(path.display())]
         });
     screen.table(&["member", "identifier", "directory"], rows.collect())?;
+    screen
+        .line("  each member takes its directory, and its safe to another place: only a rotation needs it")?;
     screen.line(format!("next: causeway node run {}", directory.display()))?;
     Ok(Ending::Good)
 }
@@ -130,6 +136,7 @@ mod tests {
             threshold: 2,
             group: 0,
             listen: "127.0.0.1:0".parse().unwrap(),
+            safe: None,
         };
         let world = World { screen: &mut screen, input: &mut std::io::empty(), clock: Clock::system() };
         assert_eq!(set_up(command, world).unwrap(), Ending::Good);

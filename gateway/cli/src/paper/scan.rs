@@ -7,15 +7,16 @@
 //! on a plain scan, and its time has no bound.
 //!
 //! The picture is somebody else's bytes. Its size is bounded before a pixel is unpacked (a small file can
-//! claim a gigapixel), so are finders, triples and attempts; the decoder runs behind a guard, so that a
-//! panic in it would mean "unreadable" and end nothing else.
+//! claim a gigapixel), so are finders, triples and attempts; the decoders of picture and code run behind a
+//! guard, so that a panic in one would mean "unreadable" and end nothing else.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use image::codecs::jpeg::JpegDecoder;
 use image::codecs::png::PngDecoder;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, Limits, Luma};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, Limits, Luma};
 
 use super::PaperError;
 use finder::corners;
@@ -32,7 +33,8 @@ const BYTES: usize = 32 << 20;
 const SIDE: u32 = 6_000;
 /// Pixels in all: A4 at 300 dots an inch has 8.7 million, a phone's picture 12.
 const PIXELS: u64 = 24_000_000;
-/// Memory for unpacking: sixteen-bit colour with transparency, and some room.
+/// Memory for unpacking a PNG: sixteen-bit colour with transparency, and some room. A JPEG takes as much by its
+/// pixels alone: three bytes each, and six more while a progressive one is put together.
 const MEMORY: u64 = 256 << 20;
 /// Corners measured in one pass: a picture full of finder patterns costs no more than this.
 const CORNERS: usize = 1_000;
@@ -43,7 +45,7 @@ const WEAK_GUESSES: usize = 12;
 /// The share of right timing modules below which a guess is weak: chance gets half of them right.
 const STRONG: f64 = 0.75;
 
-/// Every text found in a PNG picture, without repetitions, in the order of detection.
+/// Every text found in a PNG or JPEG picture, without repetitions, in the order of detection.
 ///
 /// Reads at most 32 MiB, 6,000 pixels on a side and 24 million pixels in all. Transparent parts count as
 /// white. If nothing can be read at the picture's own scale, it is tried at twice and at half of it.
@@ -51,7 +53,7 @@ const STRONG: f64 = 0.75;
 /// # Errors
 /// [`PaperError::NotAPicture`], [`PaperError::PictureTooLarge`], or [`PaperError::Unreadable`] when there
 /// is no code, or none that can be repaired.
-pub fn scan_png(bytes: &[u8]) -> Result<Vec<String>, PaperError> {
+pub fn scan_picture(bytes: &[u8]) -> Result<Vec<String>, PaperError> {
     let grey = unpack(bytes)?;
     let (width, height) = grey.dimensions();
     let mut seen = false;
@@ -119,11 +121,6 @@ fn decode(modules: &Modules) -> Option<String> {
 
 /// Unpacks a picture within the limits, as grey on white.
 fn unpack(bytes: &[u8]) -> Result<GrayImage, PaperError> {
-    let too_large = || PaperError::PictureTooLarge { bytes: BYTES, side: SIDE, pixels: PIXELS };
-    let refused = |error: ImageError| match error {
-        ImageError::Limits(_) => too_large(),
-        other => PaperError::NotAPicture(other.to_string()),
-    };
     if bytes.len() > BYTES {
         return Err(too_large());
     }
@@ -131,7 +128,21 @@ fn unpack(bytes: &[u8]) -> Result<GrayImage, PaperError> {
     limits.max_image_width = Some(SIDE);
     limits.max_image_height = Some(SIDE);
     limits.max_alloc = Some(MEMORY);
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(refused)?;
+    let source = Cursor::new(bytes);
+    let unpacked = catch_unwind(AssertUnwindSafe(|| match image::guess_format(bytes) {
+        Ok(ImageFormat::Png) => pixels(PngDecoder::with_limits(source, limits).map_err(refused)?),
+        Ok(ImageFormat::Jpeg) => {
+            let mut decoder = JpegDecoder::new(source).map_err(refused)?;
+            decoder.set_limits(limits).map_err(refused)?;
+            pixels(decoder)
+        }
+        _ => Err(PaperError::NotAPicture("it is of another format".into())),
+    }));
+    unpacked.unwrap_or_else(|_| Err(PaperError::NotAPicture("its decoder gave up".into())))
+}
+
+/// The pixels of a picture whose header was read, unless there are too many.
+fn pixels(decoder: impl ImageDecoder) -> Result<GrayImage, PaperError> {
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > PIXELS {
         return Err(too_large());
@@ -142,4 +153,15 @@ fn unpack(bytes: &[u8]) -> Result<GrayImage, PaperError> {
         let on_white = (grey * opacity + 255 * (255 - opacity)) / 255;
         Luma([u8::try_from(on_white).expect("at most 255 because it is a mean of two bytes")])
     }))
+}
+
+fn refused(error: ImageError) -> PaperError {
+    match error {
+        ImageError::Limits(_) => too_large(),
+        other => PaperError::NotAPicture(other.to_string()),
+    }
+}
+
+const fn too_large() -> PaperError {
+    PaperError::PictureTooLarge { bytes: BYTES, side: SIDE, pixels: PIXELS }
 }

@@ -10,6 +10,8 @@ use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
 use super::*;
 
+mod jpeg;
+
 const ALPHANUMERIC: &str = "HC1:6BFOXN%TSMAHN-H3ZSUZK+.V0ET9%6-AH-R61:9C%E.O1+8";
 
 /// As long as a wallet's presentation may be.
@@ -19,8 +21,8 @@ fn long_text() -> String {
     (0..1_000).map(|_| char::from(alphabet[(rng.next_u32() % 45) as usize])).collect()
 }
 
-fn scanned(png: &[u8]) -> Vec<String> {
-    scan_png(png).expect("scans")
+fn scanned(file: &[u8]) -> Vec<String> {
+    scan_picture(file).expect("scans")
 }
 
 fn picture(png: &[u8]) -> GrayImage {
@@ -202,20 +204,24 @@ fn slanted(picture: &GrayImage, far: f64, bend: f64) -> GrayImage {
     })
 }
 
+/// The page as a cheap camera sees it: slantwise, on grey paper under a lamp on the left, with noise.
+fn photograph(page: &GrayImage) -> GrayImage {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let mut photo = imageops::blur(&slanted(&turned(page, 12.0), 0.9, 12.0), 0.7);
+    let width = photo.width();
+    for (x, _, pixel) in photo.enumerate_pixels_mut() {
+        let light = 235 - 120 * x / width;
+        let noise = rng.next_u32() % 24;
+        pixel.0[0] = (u32::from(pixel.0[0]) * light / 255 + noise).min(255) as u8;
+    }
+    photo
+}
+
 #[test]
 fn a_photograph_reads_back() {
-    let mut rng = ChaCha20Rng::seed_from_u64(3);
     for text in [ALPHANUMERIC, &long_text()] {
         let page = picture(&rendered(&pdf(text), "200"));
-        let mut photo = imageops::blur(&slanted(&turned(&page, 12.0), 0.9, 12.0), 0.7);
-        // Grey paper under a lamp on the left, and the noise of a cheap camera.
-        let width = photo.width();
-        for (x, _, pixel) in photo.enumerate_pixels_mut() {
-            let light = 235 - 120 * x / width;
-            let noise = rng.next_u32() % 24;
-            pixel.0[0] = (u32::from(pixel.0[0]) * light / 255 + noise).min(255) as u8;
-        }
-        assert_eq!(scanned(&png_of(&photo)), [text]);
+        assert_eq!(scanned(&png_of(&photograph(&page))), [text]);
     }
 }
 
@@ -233,7 +239,7 @@ fn a_wall_of_finder_patterns_ends() {
         if ring == 2 || ring > 3 { 255 } else { 0 }
     };
     let wall = GrayImage::from_fn(2_000, 2_000, |x, y| Luma([pattern(x % 9, y % 9)]));
-    assert!(matches!(scan_png(&png_of(&wall)), Err(PaperError::Unreadable(_))));
+    assert!(matches!(scan_picture(&png_of(&wall)), Err(PaperError::Unreadable(_))));
 }
 
 #[test]
@@ -339,7 +345,7 @@ fn a_damaged_code_is_unreadable() {
     imageops::replace(&mut page, &torn, 0, i64::from(height) - 500);
     let blank = GrayImage::from_pixel(300, 300, Luma([255]));
     for unreadable in [png_of(&page), png_of(&blank), png_of(&GrayImage::new(1, 1))] {
-        let refused = scan_png(&unreadable).expect_err("unreadable");
+        let refused = scan_picture(&unreadable).expect_err("unreadable");
         assert_eq!(refused.finding().expect("a finding").code, Reason::Unreadable, "{refused}");
     }
 }
@@ -348,7 +354,7 @@ fn a_damaged_code_is_unreadable() {
 fn what_is_not_a_picture_is_refused() {
     let whole = qr_png(ALPHANUMERIC, 3).expect("draws");
     for bytes in [&b""[..], b"HC1:", b"\x89PNG\r\n\x1a\n", &whole[..whole.len() / 2]] {
-        let refused = scan_png(bytes).expect_err("not a picture");
+        let refused = scan_picture(bytes).expect_err("not a picture");
         assert!(matches!(refused, PaperError::NotAPicture(_)));
         assert_eq!(refused.finding().expect("a finding").code, Reason::Unreadable);
     }
@@ -369,11 +375,11 @@ fn huge_pictures_are_refused_before_they_are_unpacked() {
         png
     };
     for (width, height) in [(60_000, 60_000), (6_001, 1), (5_000, 5_001), (1, 1 << 30)] {
-        let refused = scan_png(&header(width, height)).expect_err("too large");
+        let refused = scan_picture(&header(width, height)).expect_err("too large");
         assert!(matches!(refused, PaperError::PictureTooLarge { .. }), "{width} × {height}: {refused}");
         assert_eq!(refused.finding().expect("a finding").code, Reason::BadEncoding);
     }
-    assert!(matches!(scan_png(&vec![0; (32 << 20) + 1]), Err(PaperError::PictureTooLarge { .. })));
+    assert!(matches!(scan_picture(&vec![0; (32 << 20) + 1]), Err(PaperError::PictureTooLarge { .. })));
 }
 
 /// CRC-32 of PNG, Annex D.
@@ -396,7 +402,7 @@ fn noise_never_panics() {
             let (x, y) = (rng.next_u32() % noisy.width(), rng.next_u32() % noisy.height());
             noisy.put_pixel(x, y, Luma([if rng.next_u32() & 1 == 0 { 0 } else { 255 }]));
         }
-        match scan_png(&png_of(&noisy)) {
+        match scan_picture(&png_of(&noisy)) {
             Ok(texts) => assert_eq!(texts, [long_text()], "repaired, or not at all"),
             Err(error) => assert!(matches!(error, PaperError::Unreadable(_))),
         }

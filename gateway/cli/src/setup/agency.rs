@@ -1,4 +1,4 @@
-//! A new agency's directory: keys, configuration, one operator.
+//! A new agency's directory: keys, configuration, one operator; and its safe.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use rand::{CryptoRng, RngCore};
 use toml::Value;
 
 use super::SetupError;
-use crate::actor::{ActorDirectory, write_key, write_secret};
+use crate::actor::{ActorDirectory, Safe, write_key, write_secret};
 use crate::files;
 
 /// What an agency starts with.
@@ -43,6 +43,8 @@ pub struct AgencyPlan {
     pub egress_log: Option<PathBuf>,
     /// Seconds between looks at the ledger.
     pub refresh_seconds: u64,
+    /// Where its next key goes; by default beside its directory.
+    pub safe: Option<PathBuf>,
 }
 
 /// An agency that was set up, not registered yet.
@@ -52,11 +54,13 @@ pub struct NewAgency {
     pub did: Did,
     /// Its configuration.
     pub config: PathBuf,
+    /// Where its next key is: to be taken away.
+    pub safe: Safe,
     /// The token of operator `admin`, who has every role. Only its digest is kept.
     pub token: Secret<String>,
 }
 
-/// Makes an agency's directory. Registers nothing, never overwrites.
+/// Makes an agency's directory and its safe. Registers nothing, never overwrites.
 ///
 /// # Errors
 /// [`SetupError`]; what the ledger or the gateway would refuse is refused here, and leaves no file.
@@ -86,7 +90,8 @@ pub fn agency<R: RngCore + CryptoRng>(
     let trial = complete(DidGenesis::new(plan.genesis.network.clone(), trial.clone(), trial.commitment()));
     DidRecord::create(&trial.did(), &trial, Moment { height: 0, time: plan.genesis.time })?;
     Config::parse(&configuration(plan, &trial.did()), directory)?;
-    let (actor, genesis) = ActorDirectory::create(directory, &plan.genesis.network, complete, rng)?;
+    let safe = Safe::of(directory, plan.safe.as_deref());
+    let (actor, genesis) = ActorDirectory::create(directory, &safe, &plan.genesis.network, complete, rng)?;
     actor.pin(&plan.genesis)?;
     write_key(&directory.join("es256.key"), &es256)?;
     write_key(&directory.join("ed25519.key"), &ed25519)?;
@@ -99,7 +104,7 @@ pub fn agency<R: RngCore + CryptoRng>(
     files::create(&directory.join("operators.toml"), operators.as_bytes(), files::PRIVATE)?;
     let config = directory.join("gateway.toml");
     files::create(&config, configuration(plan, &genesis.did()).as_bytes(), files::PRIVATE)?;
-    Ok(NewAgency { did: genesis.did(), config, token })
+    Ok(NewAgency { did: genesis.did(), config, safe, token })
 }
 
 fn configuration(plan: &AgencyPlan, did: &Did) -> String {
@@ -113,7 +118,6 @@ fn configuration(plan: &AgencyPlan, did: &Did) -> String {
     for (name, file) in [
         ("kek_file", "kek"),
         ("control_key_file", "control.key"),
-        ("next_key_file", "next.key"),
         ("assertion_ed25519_key_file", "ed25519.key"),
         ("assertion_p256_key_file", "es256.key"),
         ("operators_file", "operators.toml"),

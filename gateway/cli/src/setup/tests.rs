@@ -18,6 +18,7 @@ fn plan(committee: u16, threshold: u16) -> NetworkPlan {
         threshold,
         listen: "127.0.0.1:0".parse().unwrap(),
         time: "2021-06-01T00:00:00Z".parse().unwrap(),
+        safe: None,
     }
 }
 
@@ -35,6 +36,7 @@ fn agency_plan(genesis: &Genesis) -> AgencyPlan {
         value_sets: None,
         egress_log: Some("egress.log".into()),
         refresh_seconds: 2,
+        safe: None,
     }
 }
 
@@ -100,7 +102,11 @@ fn an_agency_is_what_the_gateway_takes() {
     let (keys, actor) = (config.keys().unwrap(), ActorDirectory::open(&home).unwrap());
     let genesis = actor.genesis().unwrap();
     assert_eq!(genesis.control, keys.control.public_key());
-    assert_eq!(genesis.next, keys.next.public_key().commitment());
+    let safe = Safe::beside(&home);
+    assert_eq!(new.safe.path(), safe.path());
+    assert_eq!(genesis.next, safe.next().unwrap().public_key().commitment());
+    secrets_are_private(safe.path());
+    let next = fs::read(safe.path().join("next.key")).unwrap();
     let named =
         |fragment: &str| genesis.keys.iter().find(|key| key.fragment == fragment).unwrap().key.clone();
     assert_eq!(named("es256-1"), keys.assertion_p256.public_key());
@@ -110,6 +116,7 @@ fn an_agency_is_what_the_gateway_takes() {
     let token = new.token.expose().as_bytes();
     for entry in fs::read_dir(&home).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
+        assert_ne!(bytes, next, "the server's directory does not have the next key");
         assert!(
             !bytes.windows(token.len()).any(|window| window == token),
             "the token is shown once and not kept"
@@ -136,6 +143,30 @@ fn a_trust_lists_age_is_bounded_where_that_is_wanted() {
     let plan = AgencyPlan { trust_list_ages: senseless, ..listed };
     let refused = agency(&directory.path().join("senseless"), &plan, &mut rng).unwrap_err();
     assert!(refused.to_string().contains("trust_list_ages.refuse_hours"), "{refused}");
+}
+
+#[test]
+fn next_keys_go_into_the_safe_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let drawer = directory.path().join("drawer");
+    let plan = NetworkPlan { safe: Some(drawer.clone()), ..plan(2, 2) };
+    let made = network(&directory.path().join("network"), &plan, &mut rng).unwrap();
+    for (number, (member, _)) in (1..).zip(&made.members) {
+        let next = Safe::at(&drawer.join(number.to_string())).next().unwrap();
+        let genesis = ActorDirectory::open(member).unwrap().genesis().unwrap();
+        assert_eq!(genesis.next, next.public_key().commitment());
+        assert!(!Safe::beside(member).path().exists());
+    }
+    let home = directory.path().join("agency");
+    let plan = AgencyPlan { safe: Some(home.join("safe")), ..agency_plan(&made.genesis) };
+    let refused = agency(&home, &plan, &mut rng).unwrap_err();
+    assert!(refused.to_string().contains("a safe lies outside"), "{refused}");
+    assert!(!home.exists());
+    let plan = AgencyPlan { safe: Some(drawer.join("1")), ..agency_plan(&made.genesis) };
+    let refused = agency(&home, &plan, &mut rng).unwrap_err();
+    assert!(refused.to_string().contains("never overwritten"), "somebody else's safe: {refused}");
+    assert!(!home.exists());
 }
 
 #[test]

@@ -7,6 +7,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod committee;
+mod recovery;
 mod town;
 
 use std::fs;
@@ -15,7 +17,7 @@ use causeway::command::Ending;
 use town::Town;
 
 /// Checks an ending and gives the text.
-fn ends(done: (anyhow::Result<Ending>, String), expected: Ending) -> String {
+pub(crate) fn ends(done: (anyhow::Result<Ending>, String), expected: Ending) -> String {
     match done.0 {
         Ok(ending) => assert_eq!(ending, expected, "{}", done.1),
         Err(error) => panic!("{error:#}\n{}", done.1),
@@ -184,9 +186,18 @@ async fn an_identifier_rotates_is_resolved_as_it_was_and_ends() {
     let height = before["didResolutionMetadata"]["height"].to_string();
 
     assert!(ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good).contains("#es256-1"));
+    // The next key is in a drawer: only a rotation needs it, and without it there is none.
+    fs::rename(town.path("guangdong.safe"), town.path("other")).unwrap();
+    ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good);
+    let refused = town.run(&["did", "rotate", "guangdong"]).await.0.unwrap_err();
+    assert!(format!("{refused:#}").contains("guangdong.safe/next.key"), "{refused:#}");
     let old = fs::read(town.path("guangdong/control.key")).unwrap();
-    let text = ends(town.run(&["did", "rotate", "guangdong", "--replace", "es256"]).await, Ending::Good);
-    assert!(text.contains("#es256-1 is replaced by #es256-2"), "{text}");
+    let rotate = ["did", "rotate", "guangdong", "--safe", "other", "--replace", "es256"];
+    let text = ends(town.run(&rotate).await, Ending::Good);
+    assert!(text.contains("#es256-1 is replaced by #es256-2") && text.contains("take it away"), "{text}");
+    let kept: Vec<_> =
+        fs::read_dir(town.path("other")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept, ["next.key"], "what became the control key is not in the drawer too");
     let text = ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good);
     assert!(text.contains("replaced") && text.contains("#es256-2"), "{text}");
     assert_eq!(fs::read(town.path("guangdong/control.key.old-1")).unwrap(), old, "the old key is kept");
@@ -253,4 +264,27 @@ async fn processes_stop_in_good_order_and_bad_input_names_its_rule() {
     assert_eq!(failed.status.code(), Some(3));
     assert!(String::from_utf8(failed.stderr).unwrap().starts_with("causeway: "));
     assert_eq!(binary(&["--version"]).status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_gets_another_lock_while_its_gateway_rests() {
+    let mut town = Town::start().await;
+    let codes = town.import_and_offer("record_id,result,sampled", &[("r1", "negative")]).await;
+    let old = fs::read(town.path("guangdong/kek")).unwrap();
+    let rekey = ["gateway", "rekey", "guangdong"];
+    let refused = town.run(&rekey).await.0.unwrap_err();
+    assert!(format!("{refused:#}").contains("stop the gateway first"), "{refused:#}");
+    assert!(!town.path("guangdong/kek.new").exists() && fs::read(town.path("guangdong/kek")).unwrap() == old);
+
+    town.stop("guangdong");
+    // No server needs the safe, so it starts again without one.
+    fs::rename(town.path("guangdong.safe"), town.path("other")).unwrap();
+    let text = ends(town.run(&rekey).await, Ending::Good);
+    assert!(text.contains("rekeyed") && text.contains("kek.old-1"), "{text}");
+    assert_eq!(fs::read(town.path("guangdong/kek.old-1")).unwrap(), old);
+    assert_ne!(fs::read(town.path("guangdong/kek")).unwrap(), old);
+    town.process("guangdong", &["gateway", "run", "guangdong"]);
+    ends(town.wallet("ok.json", &["claim", &town.guangdong.url, &codes[0]]).await, Ending::Good);
+    let refused = town.run(&["gateway", "rekey", "elsewhere"]).await.0.unwrap_err();
+    assert!(format!("{refused:#}").contains("gateway.toml"), "{refused:#}");
 }

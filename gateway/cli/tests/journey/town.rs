@@ -1,5 +1,6 @@
 //! One ledger node and two gateways as processes in a directory of their own, ended with the test.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -52,8 +53,8 @@ fn now() -> Timestamp {
 }
 
 impl Town {
-    /// Everything up: registered, recognised, published, listening, and known to each other.
-    pub(crate) async fn start() -> Self {
+    /// A network and its node, and nobody else yet.
+    pub(crate) async fn found() -> Self {
         let none = || Agency { did: String::new(), url: String::new(), token: String::new() };
         let mut town = Self {
             home: tempfile::tempdir().unwrap(),
@@ -67,6 +68,12 @@ impl Town {
         };
         town.good(&["network", "new", "network"]).await;
         town.node = town.process("network/node", &["node", "run", "network"]);
+        town
+    }
+
+    /// Everything up: registered, recognised, published, listening, and known to each other.
+    pub(crate) async fn start() -> Self {
+        let mut town = Self::found().await;
         let (g, m) = (port(), port());
         town.guangdong = town.agency("guangdong", g, m).await;
         town.macau = town.agency("macau", m, g).await;
@@ -81,7 +88,16 @@ impl Town {
     }
 
     async fn agency(&self, name: &str, port: u16, other: u16) -> Agency {
-        let (listen, host) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{other}"));
+        self.register(name, port, &["--status-host", &format!("127.0.0.1:{other}")]).await
+    }
+
+    /// An agency that is registered and does not run.
+    pub(crate) async fn idle(&self, name: &str, more: &[&str]) -> Agency {
+        self.register(name, port(), more).await
+    }
+
+    async fn register(&self, name: &str, port: u16, more: &[&str]) -> Agency {
+        let listen = format!("127.0.0.1:{port}");
         let words = [
             "gateway",
             "init",
@@ -94,12 +110,10 @@ impl Town {
             "network/genesis.bin",
             "--listen",
             &listen,
-            "--status-host",
-            &host,
             "--refresh",
             "1",
         ];
-        let text = self.good(&words).await;
+        let text = self.good(&[words.as_slice(), more].concat()).await;
         let token = text.lines().map(str::trim).find(|line| line.len() == 64).expect("shown once").to_owned();
         let did = std::fs::read_to_string(self.path(name).join("did")).unwrap().trim().to_owned();
         self.good(&["gateway", "register", name]).await;
@@ -262,6 +276,22 @@ impl Town {
 
     // --- words ------------------------------------------------------------------------------------------
 
+    /// Every file but the node's and locks, to tell that nothing changed.
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut files, mut left) = (BTreeMap::new(), vec![self.home.path().to_owned()]);
+        while let Some(path) = left.pop() {
+            if path.ends_with("network/node") || path.ends_with("lock") {
+                continue;
+            }
+            if path.is_dir() {
+                left.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                files.insert(path.clone(), std::fs::read(path).unwrap());
+            }
+        }
+        files
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
@@ -279,7 +309,7 @@ impl Town {
         self.typing("", &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).await
     }
 
-    async fn good(&self, words: &[&str]) -> String {
+    pub(crate) async fn good(&self, words: &[&str]) -> String {
         let (done, text) = self.run(words).await;
         assert_eq!(done.unwrap_or_else(|error| panic!("{words:?}: {error:#}")), Ending::Good, "{text}");
         text
@@ -302,7 +332,8 @@ impl Town {
         const FILES: [&str; 6] = ["network", "guangdong", "macau", "gate", "elsewhere", "other"];
         let first = word.split('/').next().unwrap_or_default();
         // The first word is the command, and one of those is called as a directory is.
-        let is_file = index > 0 && (FILES.contains(&first) || word.ends_with(".json"));
+        let ending = [".json", ".key", ".recovery", ".safe"].iter().any(|ending| word.ends_with(ending));
+        let is_file = index > 0 && (FILES.contains(&first) || ending);
         if is_file { self.path(word).display().to_string() } else { word.to_owned() }
     }
 
@@ -316,7 +347,7 @@ impl Town {
     }
 
     /// Starts a process and gives its address, which it writes before its first line.
-    fn process(&mut self, home: &str, words: &[&str]) -> String {
+    pub(crate) fn process(&mut self, home: &str, words: &[&str]) -> String {
         let mut process = self.binary(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();

@@ -12,7 +12,6 @@ public_url = "https://health.gd.example"
 directory = "data"
 kek_file = "secrets/kek"
 control_key_file = "secrets/control"
-next_key_file = "secrets/next"
 assertion_ed25519_key_file = "secrets/ed25519"
 assertion_p256_key_file = "secrets/p256"
 operators_file = "operators.toml"
@@ -66,7 +65,7 @@ fn an_error_names_its_field() {
         (with("public_url = \"gd.example\""), "public_url"),
         (with("ledger_url = \"unix:/run/ledger\""), "ledger_url"),
         (with("transcode_as_of_any_time = true"), "transcode_as_of_any_time"),
-        (with("next_key_file = \"secrets/control\""), "next_key_file"),
+        (with("assertion_p256_key_file = \"secrets/control\""), "assertion_p256_key_file"),
         (with("kek_file = \"data/vault/kek\""), "kek_file"),
         (format!("{WHOLE}[ages]\namber_hours = 0"), "ages.amber_hours"),
         (format!("{WHOLE}[ages]\nrefuse_hours = 24"), "ages.refuse_hours"),
@@ -112,6 +111,7 @@ fn missing_unknown_and_mistyped_fields_are_named() {
         (format!("{WHOLE}[anchor]\nsize = 1"), "size"),
         (with("listen = \"everywhere\""), "listen"),
         (with("did = \"did:web:gd.example\""), "did"),
+        (format!("{WHOLE}next_key_file = \"next.key\""), "next_key_file"), // it lies in a safe
         (format!("{WHOLE}[ages]\namber_hours = -1"), "amber_hours"),
     ] {
         let error = parse(&text).expect_err(name);
@@ -129,7 +129,7 @@ fn office() -> Office {
     let path = |name: &str| directory.path().join(name);
     fs::create_dir(path("secrets")).unwrap();
     Kek::generate().save(&path("secrets/kek")).unwrap();
-    for (name, byte) in [("control", 1), ("next", 2), ("ed25519", 3), ("p256", 4)] {
+    for (name, byte) in [("control", 1), ("ed25519", 3), ("p256", 4)] {
         key_file::create(&path("secrets").join(name), &Secret::new([byte; 32])).unwrap();
     }
     let (_, digest) = crate::operator::new_token();
@@ -157,7 +157,7 @@ fn a_whole_office_loads() {
     let keys = config.keys().unwrap();
     assert_eq!(keys.control.suite(), Suite::Ed25519);
     assert_eq!(keys.assertion_p256.suite(), Suite::P256);
-    assert_ne!(keys.control.public_key(), keys.next.public_key());
+    assert_ne!(keys.control.public_key(), keys.assertion_ed25519.public_key());
     assert!(config.kek().is_ok() && config.operators().is_ok());
     assert!(!format!("{keys:?}").contains(&"01".repeat(32)), "public halves only");
 }
@@ -166,22 +166,21 @@ fn a_whole_office_loads() {
 fn files_that_are_missing_open_or_alike_are_refused_by_field() {
     let office = office();
     let config = office.load().unwrap();
-    fs::set_permissions(office.path("secrets/next"), fs::Permissions::from_mode(0o640)).unwrap();
+    const FIELD: &str = "assertion_ed25519_key_file";
+    let file = office.path("secrets/ed25519");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     let error = config.keys().unwrap_err();
     assert!(
-        matches!(error, ConfigError::KeyFile { field: "next_key_file", error: KeyFileError::TooOpen(0o640) }),
+        matches!(error, ConfigError::KeyFile { field: FIELD, error: KeyFileError::TooOpen(0o640) }),
         "{error}"
     );
-    fs::remove_file(office.path("secrets/next")).unwrap();
-    key_file::create(&office.path("secrets/next"), &Secret::new([1; 32])).unwrap();
-    assert!(
-        matches!(config.keys(), Err(ConfigError::Field { field: "next_key_file", .. })),
-        "the control key again"
-    );
-    fs::remove_file(office.path("secrets/next")).unwrap();
-    assert!(matches!(config.keys(), Err(ConfigError::KeyFile { field: "next_key_file", .. })));
+    fs::remove_file(&file).unwrap();
+    key_file::create(&file, &Secret::new([1; 32])).unwrap();
+    assert!(matches!(config.keys(), Err(ConfigError::Field { field: FIELD, .. })), "the control key again");
+    fs::remove_file(&file).unwrap();
+    assert!(matches!(config.keys(), Err(ConfigError::KeyFile { field: FIELD, .. })));
 
-    key_file::create(&office.path("secrets/next"), &Secret::new([2; 32])).unwrap();
+    key_file::create(&file, &Secret::new([3; 32])).unwrap();
     fs::remove_file(office.path("secrets/p256")).unwrap();
     key_file::create(&office.path("secrets/p256"), &Secret::new([255; 32])).unwrap();
     assert!(

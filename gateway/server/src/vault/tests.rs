@@ -203,6 +203,28 @@ fn rotating_the_kek_keeps_every_row_and_shuts_the_old_key_out() {
 }
 
 #[test]
+fn what_an_old_kek_opened_is_gone_from_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = |vault: &Vault| -> Vec<Box<[u8]>> {
+        let rows = vault.db.iterator_cf(column_family(&vault.db, keys::KEYS), rocksdb::IteratorMode::Start);
+        rows.map(|row| row.unwrap().1).collect()
+    };
+    let vault = vault(directory.path());
+    put(&vault, &RowId::number(1), "one");
+    let mut old = keys(&vault);
+    vault.flush().unwrap(); // these lie in a table
+    vault.advance_key(Column::Records).unwrap();
+    put(&vault, &RowId::number(2), "two");
+    old.extend(keys(&vault)); // and these in the log
+    assert!(old.iter().all(|wrapped| found_on_disk(directory.path(), wrapped).is_some()));
+    vault.rewrap(kek(2)).unwrap();
+    drop(vault);
+    for wrapped in old {
+        assert_eq!(found_on_disk(directory.path(), &wrapped), None);
+    }
+}
+
+#[test]
 fn a_wrapped_key_that_is_altered_moved_or_gone_is_named() {
     let damage = |change: &dyn Fn(&Vault, &ColumnFamily)| {
         let directory = tempfile::tempdir().unwrap();

@@ -70,6 +70,7 @@ impl Border {
             threshold: 1,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             time: now,
+            safe: None,
         };
         let made = setup::network(&directory.join("network"), &plan, &mut OsRng)?;
         let node = Node::start(ledger_node::Config::read(&made.node.join("ledger.toml"))?).await?;
@@ -87,6 +88,7 @@ impl Border {
             value_sets: None,
             egress_log: None,
             refresh_seconds: 1,
+            safe: None,
         };
         let (home, abroad) = (directory.join("home"), directory.join("abroad"));
         let source = setup::agency(&home, &plan("Home", here, there), &mut OsRng)?;

@@ -163,7 +163,7 @@ async fn a_challenge_is_shown_as_a_code() {
         CheckpointCommand::Challenge { directory: lane.path("gate"), png: Some(file.clone()), text: false };
     let (ending, text) = lane.run(command, "").await;
     assert_eq!(ending.unwrap(), Ending::Good);
-    let scanned = paper::scan_png(&std::fs::read(&file).unwrap()).unwrap();
+    let scanned = paper::scan_picture(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(scanned, [text.trim()]);
     let command = CheckpointCommand::Challenge { directory: lane.path("gate"), png: None, text: false };
     assert!(lane.run(command, "").await.1.contains('█'));
