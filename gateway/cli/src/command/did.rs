@@ -89,7 +89,7 @@ pub(super) struct GuardianArgs {
     /// How many guardians must agree.
     #[arg(long, value_name = "K", requires = "guardians")]
     guardian_threshold: Option<u8>,
-    /// Hours in which the owner may veto a recovery.
+    /// Hours in which the owner may veto a recovery, 24 at least.
     #[arg(long, value_name = "HOURS", default_value_t = 72)]
     guardian_delay: u64,
 }

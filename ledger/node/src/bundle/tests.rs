@@ -1,7 +1,6 @@
 //! Who has a place in a bundle, and what happens when there is no room.
 
 use did_registry::{ClaimKind, ClaimSpec, CredentialType, Digest, Motion, Schema, Vote};
-use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
 use ledger_chain::{Operation, StatusHead};
 use serde_json::json;

@@ -94,9 +94,10 @@ impl Store {
     }
 }
 
-/// Namespaces whose keys are listed: those with few records, that a trust bundle is made of.
+/// Namespaces whose keys are listed: those with few records, that a trust bundle is made of. The rows of
+/// [`published_prefix`] are keys of no namespace.
 pub(crate) fn is_listed(namespace: &str) -> bool {
-    !matches!(namespace, "did" | "actor" | "anchor" | "receipt" | "signature")
+    !matches!(namespace, "did" | "actor" | "anchor" | "receipt" | "signature" | "published")
 }
 
 /// Who published what a trust bundle takes from its publishers.

@@ -137,6 +137,7 @@ async fn bad_input_is_refused_each_with_its_code() {
         (format!("/v1/records/did/{did}?time=yesterday"), (400, "QUERY")),
         (format!("/v1/records/did/{did}?time=2001-01-01T00:00:00Z"), (404, "NO_SUCH_HEIGHT")),
         ("/v1/keys/did".to_owned(), (404, "NO_SUCH_NAMESPACE")),
+        ("/v1/keys/published".to_owned(), (404, "NO_SUCH_NAMESPACE")),
         ("/v1/bundle?did=".to_owned(), (400, "MALFORMED")),
         ("/v1/bundle?height=99".to_owned(), (404, "NO_SUCH_HEIGHT")),
         (format!("/v1/bundle?did={}", vec![did.to_string(); 65].join(",")), (413, "TOO_MANY")),
