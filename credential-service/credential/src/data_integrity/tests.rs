@@ -376,6 +376,19 @@ fn what_canonical_form_would_blur_is_refused() {
     assert!(matches!(SecuredDocument::parse(&large), Err(ProofError::Json(JsonError::TooLarge { .. }))));
 }
 
+/// Within the limits itself, and over them with its proof: deeper by a level, larger as text.
+#[test]
+fn what_no_verifier_would_read_is_not_secured() {
+    let nested = |depth| (0..depth).fold(json!("c"), |inner, _| json!([inner]));
+    let secure = |document| secure(object(document), &options(), &key(Suite::Ed25519)).map(Value::Object);
+    let honest = secure(json!({"@context": nested(14)})).unwrap();
+    assert!(SecuredDocument::parse(honest.to_string().as_bytes()).is_ok());
+    let refused = secure(json!({"@context": nested(15)})).unwrap_err();
+    assert_eq!(refused, ProofError::Json(JsonError::TooDeep { limit: 16 }));
+    let escaped = secure(json!({"n": "\u{1}".repeat(LIMIT / 4)})).unwrap_err();
+    assert!(matches!(escaped, ProofError::Json(JsonError::TooLarge { .. })), "six bytes a letter: {escaped}");
+}
+
 /// Every bit of the text counts, but for JSON's own freedom of spelling.
 #[test]
 fn any_single_bit_flip_is_refused_or_changes_nothing() {
