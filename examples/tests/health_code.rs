@@ -93,7 +93,7 @@ async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
     assert_eq!((outcome.foreign.cases, outcome.foreign.accepted, outcome.foreign.transcoded), (121, 81, 81));
     assert_eq!(outcome.foreign.refused.values().sum::<usize>(), 40);
 
-    assert_eq!(outcome.proof.promises.len(), 7);
+    assert_eq!(outcome.proof.promises.len(), 8);
     assert!(outcome.proof.audit.is_complete(), "{:#?}", outcome.proof.audit);
     assert!(
         outcome.proof.ledger.commitments > 3 * crossed as u64,

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everybody, in place.
 pub struct Scene {
+    /// The story's directory.
+    pub directory: PathBuf,
     /// The processes.
     pub parties: Parties,
     /// The network's files.
@@ -87,7 +89,7 @@ impl Scene {
         acquainted(&sides, &network).await?;
         step.done("two agencies registered, recognised by two votes of three, schemas and rules published")?;
         let gates = [m, g].map(|side| directory.join("gates").join(side.folder()));
-        Ok(Self { parties, network, url, ledger, sides, rules, schema, clinic, gates })
+        Ok(Self { directory, parties, network, url, ledger, sides, rules, schema, clinic, gates })
     }
 
     /// Opens both gates; from here on they have no cable.

@@ -119,6 +119,7 @@ pub async fn prove(
     let promises = vec![
         promises::nothing_left(&parties, &needles),
         promises::nothing_unasked(borders, &needles),
+        promises::what_is_planted_is_found(&scene.directory.join("planted"), &scene.sides, &needles)?,
         promises::nothing_stored("Nothing personal is on the ledger, in a log, or at a gate", &common)?,
         promises::nothing_stored(
             "Nothing personal is anywhere in the other side's directory, vault included",
