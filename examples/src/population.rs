@@ -9,6 +9,7 @@ use std::io::Write;
 use did_registry::{ClaimKind, ClaimSpec, CredentialType, Date, Schema};
 use rand::Rng;
 use rand::seq::SliceRandom as _;
+use serde::{Deserialize, Serialize};
 
 use credential::Reason;
 
@@ -17,7 +18,7 @@ mod names;
 use names::{CLOSING, FIRST, GIVEN, GUANGDONG, LAST, MACAU, SURNAMES};
 
 /// Where somebody lives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Side {
     /// Guangdong.
     Guangdong,
@@ -233,7 +234,7 @@ pub fn write_csv(out: &mut impl Write, people: &[Person]) -> std::io::Result<()>
 }
 
 /// What happens to a traveller.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Story {
     /// Gets a pass and crosses.
     Passes,
@@ -350,7 +351,6 @@ mod tests {
         }
     }
 
-    #[test]
     /// Long enough that some hundred megabytes do not hold it by chance.
     const DISTINCTIVE: usize = 8;
 
@@ -373,6 +373,7 @@ mod tests {
         }
     }
 
+    #[test]
     fn every_story_is_told_by_people_it_fits() {
         let people = some(Side::Guangdong, 1_000);
         let cast = cast(&people, 300, &mut ChaCha20Rng::seed_from_u64(5));

@@ -18,6 +18,9 @@ use super::desk::Desk;
 use super::process::Parties;
 use crate::population::{Person, Side};
 
+/// The file with the operator's token, in an agency's directory.
+pub const TOKEN: &str = "admin.token";
+
 /// What a side is called.
 pub trait Named {
     /// In one word.
@@ -118,7 +121,7 @@ impl Jurisdiction {
             refresh_seconds: 1,
         };
         let NewAgency { did, token, .. } = setup::agency(directory, &plan, &mut OsRng)?;
-        let file = directory.join("admin.token");
+        let file = directory.join(TOKEN);
         files::create(&file, token.expose().as_bytes(), files::PRIVATE)?;
         identity::register(ledger, &ActorDirectory::open(directory)?).await?;
         Ok(Self {

@@ -67,6 +67,7 @@ impl Scene {
         record_egress(&network.node)?;
         let node = network.node.to_str().context("the directory's name is UTF-8")?;
         let url = parties.start("ledger", &network.node, &["node", "run", node]).await?;
+        keep_address(&network.node, &url)?;
         let mut ledger = Ledger::connect(&url, network.genesis.clone()).await?;
         step.done("a ledger started; Guangdong, Macau and a neutral auditor sit on its committee")?;
 
@@ -124,6 +125,14 @@ fn record_egress(node: &Path) -> anyhow::Result<()> {
     let file = node.join("ledger.toml");
     let mut config = ledger_node::Config::read(&file)?;
     config.egress_log = Some(node.join("egress.log"));
+    Ok(config.write(&file)?)
+}
+
+/// Has a node that is started again listen where the agencies look for it.
+fn keep_address(node: &Path, url: &str) -> anyhow::Result<()> {
+    let file = node.join("ledger.toml");
+    let mut config = ledger_node::Config::read(&file)?;
+    config.listen = url.trim_start_matches("http://").parse()?;
     Ok(config.write(&file)?)
 }
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use causeway::actor::ActorDirectory;
+use causeway::agency::Agency;
 use causeway::audit::{self, Evidence, Report};
 use causeway::identity::{self, Rotated};
 use causeway::ledger::{Ledger, LedgerError};
-use did_registry::{Digest, Retirement};
+use did_registry::{Digest, Retirement, Secret};
 use ledger_chain::{AnchorOperation, Operation};
 use rand::rngs::OsRng;
 
 use super::border::Border;
-use super::jurisdiction::{Jurisdiction, Named as _};
+use super::jurisdiction::Named as _;
 use super::opening::Scene;
 use super::promises::{self, Egress, Promise};
 use super::search;
@@ -90,7 +91,8 @@ pub async fn prove(
     stage: &Stage,
 ) -> anyhow::Result<Proof> {
     let step = stage.wait("an auditor recomputes one decision");
-    let audit = audited(&mut scene.ledger, &scene.sides[1], &pass).await?;
+    let macau = &scene.sides[1];
+    let audit = audited(&mut scene.ledger, &macau.agency, &macau.token()?, &pass).await?;
     let recomputed = Promise {
         text: "Every decision can be recomputed without a person: the audit of one pass".into(),
         measure: format!(
@@ -117,9 +119,9 @@ pub async fn prove(
     let published = &scene.rules[1].gate.purpose;
     let [common, other, home] = promises::places((&node, published), (&scene.sides, &scene.gates), &needles);
     let promises = vec![
+        promises::what_is_planted_is_found(&scene.directory.join("planted"), &scene.sides, &needles)?,
         promises::nothing_left(&parties, &needles),
         promises::nothing_unasked(borders, &needles),
-        promises::what_is_planted_is_found(&scene.directory.join("planted"), &scene.sides, &needles)?,
         promises::nothing_stored("Nothing personal is on the ledger, in a log, or at a gate", &common)?,
         promises::nothing_stored(
             "Nothing personal is anywhere in the other side's directory, vault included",
@@ -137,9 +139,17 @@ pub async fn prove(
 }
 
 /// The evidence from the agency, everything else from the ledger.
-async fn audited(ledger: &mut Ledger, agency: &Jurisdiction, pass: &Digest) -> anyhow::Result<Report> {
+///
+/// # Errors
+/// If one of them does not answer.
+pub async fn audited(
+    ledger: &mut Ledger,
+    agency: &Agency,
+    token: &Secret<String>,
+    pass: &Digest,
+) -> anyhow::Result<Report> {
     let path = format!("/v1/audit/transcodings/{pass}");
-    let evidence: Evidence = agency.agency.get(&path, &[], Some(agency.token()?.expose())).await?;
+    let evidence: Evidence = agency.get(&path, &[], Some(token.expose())).await?;
     let material = audit::gather(ledger, &evidence, &[]).await?;
     Ok(audit::transcoding(&evidence, &material))
 }
