@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint bless
+.PHONY: help setup demo test fuzz bench lint bless
 
 # One cache for daily work and for .ci/run; one profile, always --release (see [profile.release]); and always
 # the whole workspace, because another choice of crates has other features and compiles everything anew.
@@ -11,10 +11,16 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 # The crates without clock, disk, socket, thread or randomness; they also build for the browser.
 PURE := did-registry credential ledger-chain wallet
 
+# Fuzz targets; what each holds its decoder to is in examples/fuzz/src/lib.rs. No sanitizer: there is no unsafe code
+# of ours to watch, and without one the stable compiler is enough. No cfg(fuzzing) either: what runs is what ships.
+FUZZ := $(sort $(basename $(notdir $(wildcard examples/fuzz/fuzz_targets/*.rs))))
+SECONDS ?= 60
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  make demo KEEP=1          leave the processes up and print their addresses"
 	@echo "  make demo TRAVELLERS=100  fewer travellers each way (default 1000)"
+	@echo "  make fuzz TARGET=sd_jwt SECONDS=60  one of: $(FUZZ)"
 
 setup: ## install what building and testing need, if it is missing
 	@.ci/setup build
@@ -33,6 +39,13 @@ test: ## every test, every doctest, and the pure crates for wasm32
 	cargo nextest run --locked --release --workspace --no-fail-fast
 	cargo test --locked --release --workspace --doc
 	cargo check --locked --release --target wasm32-unknown-unknown $(PURE:%=-p %)
+
+fuzz: ## look for inputs that break a decoder's promises, for as long as you like
+	@.ci/setup build
+	@.ci/setup fuzz
+	@[ -n "$(filter $(TARGET),$(FUZZ))" ] || { echo "fuzz: say TARGET=, one of: $(FUZZ)" >&2; exit 1; }
+	CARGO_TARGET_DIR="$$CARGO_TARGET_DIR-fuzz" cargo fuzz run --fuzz-dir examples/fuzz --sanitizer none --no-cfg-fuzzing $(TARGET) -- \
+		-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024
 
 bench: ## the figures of docs/specs.md on this machine
 	@.ci/setup build

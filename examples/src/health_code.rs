@@ -18,6 +18,7 @@
 //! asked for. 3. Real people: names and numbers are invented, and the numbers fail their check digits.
 
 pub mod border;
+pub mod closeup;
 pub mod consortium;
 pub mod crowd;
 pub mod desk;
@@ -50,6 +51,9 @@ use stage::Stage;
 
 /// The seed of both populations and casts, so that the story is the same every time.
 const SEED: u64 = 20_200_510;
+
+/// Where the story is told unless somebody says otherwise, below the checkout.
+pub const DIRECTORY: &str = "out/demo";
 
 /// How the story is told.
 #[derive(Clone, Debug)]
@@ -143,10 +147,12 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     let picture = options.directory.join("auditor").join("pass.png");
     let proof = Box::pin(proof::prove(&mut scene, &borders, &casts, (shown, &picture), stage)).await?;
     let outcome = Outcome { told, foreign, proof, surprises };
-    report::show(&outcome, &imports, &scene, stage)?;
+    closeup::write(&outcome.told, &options.directory)?;
+    report::show(&outcome, &imports, options, stage)?;
     if options.keep {
+        let command = report::audit_command(&scene, &outcome.proof.picture);
         let kept = scene.parties.keep(&options.directory)?;
-        report::left_running(&kept, stage)?;
+        report::left_running(&kept, &command, stage)?;
     } else {
         scene.parties.end_all().await?;
     }

@@ -237,6 +237,24 @@ fn crates_inherit_lints_and_pin_versions() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// The fuzz package is no room of the workspace: its flags would compile the house anew. So cargo does not hold it
+/// to the house's versions, and this does.
+#[test]
+fn the_fuzz_package_stands_on_pure_crates_at_the_versions_of_the_house() {
+    let manifest = read("examples/fuzz/Cargo.toml");
+    assert!(manifest.contains("\n[workspace]\n"), "a workspace of its own");
+    let house = read("Cargo.toml");
+    let dependencies = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    for line in dependencies.lines() {
+        let (name, version) = line.split_once(" = ").unwrap();
+        let fuzzer = name == "libfuzzer-sys" && version.starts_with("\"=");
+        let same = house.lines().any(|own| {
+            own.strip_prefix(name).is_some_and(|own| own.starts_with(" = ") && own.contains(version))
+        });
+        assert!(fuzzer || pure().contains(&name) || same, "neither pure nor of the house: {line}");
+    }
+}
+
 #[test]
 fn one_version_of_what_must_not_be_doubled() {
     for name in ["curve25519-dalek", "tokio", "rocksdb", "ring"] {

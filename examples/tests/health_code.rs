@@ -93,7 +93,7 @@ async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
     assert_eq!((outcome.foreign.cases, outcome.foreign.accepted, outcome.foreign.transcoded), (121, 81, 81));
     assert_eq!(outcome.foreign.refused.values().sum::<usize>(), 40);
 
-    assert_eq!(outcome.proof.promises.len(), 7);
+    assert_eq!(outcome.proof.promises.len(), 8);
     assert!(outcome.proof.audit.is_complete(), "{:#?}", outcome.proof.audit);
     for compared in ["pass", "consent", "consent anchored", "verdict"] {
         assert!(outcome.proof.audit.checks.iter().any(|check| check.name == compared), "{compared}");
@@ -105,7 +105,13 @@ async fn everybody_ends_as_the_story_says_and_every_promise_is_kept() {
 
     let text = paper.text();
     assert!(!text.contains('\u{1b}'), "no escapes outside a terminal");
-    assert!(text.contains("ALL AS IT MUST BE") && text.contains("causeway audit transcoding"), "{text}");
+    assert!(text.contains("ALL AS IT MUST BE"), "{text}");
+    assert_eq!(running(&directory), Vec::<String>::new(), "nothing is left running");
+
+    // The story is over; looking closer at one traveller starts whom it needs, and ends them again.
+    let [crossed, refused] = closer(&text);
+    assert!(crossed.contains("recomputed from the presentation") && crossed.contains("crossed"), "{crossed}");
+    assert!(refused.contains("at the desk") && !refused.contains("recomputed"), "{refused}");
     assert_eq!(running(&directory), Vec::<String>::new(), "nothing is left running");
 }
 
@@ -121,6 +127,27 @@ async fn a_directory_that_no_story_wrote_is_not_emptied() {
         process::clear(directory.path()).await.unwrap();
         std::fs::write(&file, "of this story").unwrap();
     }
+}
+
+/// What the commands say with which the story ends: that for one who crossed, that for one who was refused.
+fn closer(text: &str) -> [String; 2] {
+    let commands: Vec<&str> = text.lines().filter(|line| line.contains("health-code look ")).collect();
+    let [crossed, refused] = commands.as_slice() else { panic!("{text}") };
+    [crossed, refused].map(|command| {
+        let look = Command::new("sh").args(["-c", command]).output().unwrap();
+        let said = String::from_utf8(look.stdout).unwrap();
+        assert!(look.status.success(), "{command}\n{said}{}", String::from_utf8_lossy(&look.stderr));
+        said
+    })
+}
+
+#[test]
+fn whoever_looks_where_no_story_was_told_hears_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut look = Command::new(env!("CARGO_BIN_EXE_health-code"));
+    let look = look.args(["look", "1", "--directory"]).arg(directory.path()).output().unwrap();
+    let said = String::from_utf8(look.stderr).unwrap();
+    assert!(!look.status.success() && said.contains("no story was told to its end here"), "{said}");
 }
 
 /// The story as a program of its own, small.
@@ -167,7 +194,10 @@ async fn a_kept_story_stays_up_until_the_next_one_begins() {
         let health = reqwest::get(format!("{}/health", url.trim())).await.unwrap();
         assert!(health.status().is_success(), "{party} answers");
     }
-    // The command that the story ends with, as it is printed.
+    let [crossed, _] = closer(&text);
+    assert!(crossed.contains("recomputed from the presentation"), "{crossed}");
+    assert_eq!(running(&story).len(), 3, "who was running still is");
+    // The auditor's own command, as it is printed.
     let command = text.split("CAUSEWAY_TOKEN=").nth(1).unwrap().split("\n\n").next().unwrap();
     let command = format!("CAUSEWAY_TOKEN={command}");
     let audit = Command::new("sh").args(["-c", &command]).output().unwrap();

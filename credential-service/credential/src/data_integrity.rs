@@ -24,7 +24,7 @@ use did_registry::{Digest, PublicKey, Signature, SigningKey, Suite, Timestamp};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
-use crate::json::{self, Limits};
+use crate::json::{self, JsonError, Limits};
 
 /// Bytes accepted for a document.
 pub const LIMIT: usize = 64 * 1024;
@@ -89,7 +89,8 @@ pub struct Expected<'a> {
 /// Adds a proof to a document.
 ///
 /// # Errors
-/// [`ProofError::WrongSuite`] for a key that is not Ed25519, [`ProofError::HasProof`], [`ProofError::Json`].
+/// [`ProofError::WrongSuite`] for a key that is not Ed25519, [`ProofError::HasProof`], [`ProofError::Json`] for
+/// what no verifier would read: the context stands in the proof as well, one level deeper, and counts twice.
 pub fn secure(
     mut document: Map<String, Value>,
     options: &ProofOptions<'_>,
@@ -123,7 +124,9 @@ pub fn secure(
     let text = format!("z{}", bs58::encode(signature.as_bytes()).into_string());
     proof.insert("proofValue".into(), text.into());
     document.insert("proof".into(), Value::Object(proof));
-    Ok(document)
+    json::check_object(&document, JSON)?;
+    let size = serde_json::to_vec(&document).expect("serialises because names are text").len();
+    if size > LIMIT { Err(JsonError::TooLarge { limit: LIMIT, got: size }.into()) } else { Ok(document) }
 }
 
 /// `SHA-256(JCS(proof)) ‖ SHA-256(JCS(document))`: what is signed.

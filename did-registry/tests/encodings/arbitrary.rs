@@ -143,12 +143,4 @@ proptest! {
             one_spelling::<did_registry::merkle::Path>(&bytes)?;
         }
     }
-
-    /// Splices of good bytes reach deeper than noise does.
-    #[test]
-    fn spliced_bytes_have_one_spelling_or_none(genesis in genesis(), other in genesis(), at in any::<prop::sample::Index>()) {
-        let (one, other) = (encode(&DidOperation::Create(genesis)), encode(&DidOperation::Create(other)));
-        let cut = at.index(one.len().min(other.len()));
-        one_spelling::<DidOperation>(&[&one[..cut], &other[cut..]].concat())?;
-    }
 }

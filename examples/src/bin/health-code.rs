@@ -5,14 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use causeway_examples::health_code::stage::Stage;
-use causeway_examples::health_code::{Options, tell};
-use clap::Parser;
+use causeway_examples::health_code::{DIRECTORY, Options, closeup, tell};
+use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Guangdong and Macau recognise each other's health evidence, and no record crosses the border.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Travellers each way.
     #[arg(long, env = "TRAVELLERS", default_value_t = 1_000)]
     travellers: usize,
@@ -23,30 +25,45 @@ struct Arguments {
     #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new())]
     keep: bool,
     /// Where everything is written; emptied first.
-    #[arg(long, default_value = "out/demo")]
+    #[arg(long, default_value = DIRECTORY, global = true)]
     directory: PathBuf,
     /// The foreign certificates.
     #[arg(long, default_value = "../shared/data/dcc")]
     data: PathBuf,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Look closer at one traveller of the last story, whether or not anybody is still running.
+    Look {
+        /// The traveller's number, from 1.
+        number: usize,
+    },
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Arguments { travellers, people, keep, directory, data } = Arguments::parse();
+    let Arguments { command, travellers, people, keep, directory, data } = Arguments::parse();
     anyhow::ensure!(people > travellers, "somebody stays at home: more people than travellers are needed");
     let own = std::env::current_exe()?;
     let causeway = own.parent().context("a program lies in a directory")?.join("causeway");
-    let options = Options { directory, causeway, data, travellers, people, keep };
     let stage = Stage::terminal();
     let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let outcome = tokio::select! {
-        outcome = Box::pin(tell(&options, &stage)) => outcome?,
+    let work = Box::pin(async {
+        if let Some(Command::Look { number }) = command {
+            return Box::pin(closeup::look(&directory, &causeway, number, &stage)).await;
+        }
+        let options = Options { directory, causeway, data, travellers, people, keep };
+        Ok(Box::pin(tell(&options, &stage)).await?.broken().is_empty())
+    });
+    let good = tokio::select! {
+        good = work => good?,
         // Whatever was under way is dropped, and with it every process that was started.
         _ = tokio::signal::ctrl_c() => return interrupted(&stage),
         _ = terminate.recv() => return interrupted(&stage),
         _ = hang_up.recv() => return interrupted(&stage),
     };
-    Ok(if outcome.broken().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn interrupted(stage: &Stage) -> anyhow::Result<ExitCode> {

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use causeway::ledger::Ledger;
 use did_registry::{Schema, Suite};
 use rand::rngs::OsRng;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wallet::Claim;
@@ -39,7 +40,7 @@ enum Start {
 }
 
 /// How one journey went.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Told {
     /// From which side.
     pub from: Side,

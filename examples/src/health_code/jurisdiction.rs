@@ -18,6 +18,9 @@ use super::desk::Desk;
 use super::process::Parties;
 use crate::population::{Person, Side};
 
+/// The file with the operator's token, in an agency's directory.
+pub const TOKEN: &str = "admin.token";
+
 /// What a side is called.
 pub trait Named {
     /// In one word.
@@ -123,7 +126,7 @@ impl Jurisdiction {
         // The real certificates at hand ended years ago.
         let text = std::fs::read_to_string(&config)?;
         std::fs::write(&config, format!("transcode_as_of_any_time = true\n{text}"))?;
-        let file = directory.join("admin.token");
+        let file = directory.join(TOKEN);
         files::create(&file, token.expose().as_bytes(), files::PRIVATE)?;
         identity::register(ledger, &ActorDirectory::open(directory)?).await?;
         Ok(Self {

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everybody, in place.
 pub struct Scene {
+    /// The story's directory.
+    pub directory: PathBuf,
     /// The processes.
     pub parties: Parties,
     /// The network's files.
@@ -65,6 +67,7 @@ impl Scene {
         record_egress(&network.node)?;
         let node = network.node.to_str().context("the directory's name is UTF-8")?;
         let url = parties.start("ledger", &network.node, &["node", "run", node]).await?;
+        keep_address(&network.node, &url)?;
         let mut ledger = Ledger::connect(&url, network.genesis.clone()).await?;
         step.done("a ledger started; Guangdong, Macau and a neutral auditor sit on its committee")?;
 
@@ -91,7 +94,7 @@ impl Scene {
         acquainted(&sides, &network).await?;
         step.done("two agencies registered, recognised by two votes of three, schemas and rules published")?;
         let gates = [m, g].map(|side| directory.join("gates").join(side.folder()));
-        Ok(Self { parties, network, url, ledger, sides, rules, schema, clinic, gates })
+        Ok(Self { directory, parties, network, url, ledger, sides, rules, schema, clinic, gates })
     }
 
     /// Opens both gates; from here on they have no cable.
@@ -126,6 +129,14 @@ fn record_egress(node: &Path) -> anyhow::Result<()> {
     let file = node.join("ledger.toml");
     let mut config = ledger_node::Config::read(&file)?;
     config.egress_log = Some(node.join("egress.log"));
+    Ok(config.write(&file)?)
+}
+
+/// Has a node that is started again listen where the agencies look for it.
+fn keep_address(node: &Path, url: &str) -> anyhow::Result<()> {
+    let file = node.join("ledger.toml");
+    let mut config = ledger_node::Config::read(&file)?;
+    config.listen = url.trim_start_matches("http://").parse()?;
     Ok(config.write(&file)?)
 }
 

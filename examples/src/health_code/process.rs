@@ -84,6 +84,22 @@ impl Parties {
         Ok(url)
     }
 
+    /// The address of a party that was left running; one that was not is started, as by [`Parties::start`].
+    ///
+    /// # Errors
+    /// As [`Parties::start`].
+    pub async fn find_or_start(
+        &mut self,
+        name: &'static str,
+        directory: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<String> {
+        match answering(&client()?, &directory.join("address")).await {
+            Some(url) => Ok(url),
+            None => self.start(name, directory, arguments).await,
+        }
+    }
+
     /// Ends one party, at once, as a power cut would.
     ///
     /// # Errors
@@ -127,18 +143,14 @@ impl Parties {
 impl Party {
     /// Waits until the party answers; gives its address.
     async fn ready(&mut self, address: &Path) -> anyhow::Result<String> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let http = client()?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended with {status} at its start:\n{}", self.name, self.last_words());
             }
-            // Written at once by a rename or in one short write; a first half does not parse.
-            if let Some(url) = fs::read_to_string(address).ok().and_then(|text| base(text.trim())) {
-                let health = http.get(format!("{url}/health")).send().await;
-                if health.is_ok_and(|answer| answer.status().is_success()) {
-                    return Ok(url);
-                }
+            if let Some(url) = answering(&http, address).await {
+                return Ok(url);
             }
             if Instant::now() > deadline {
                 bail!("{} did not answer within {} s:\n{}", self.name, PATIENCE.as_secs(), self.last_words());
@@ -161,6 +173,18 @@ impl Drop for Party {
             let _ = self.child.start_kill();
         }
     }
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(Duration::from_secs(5)).build()
+}
+
+/// The address that a party wrote into a file, if it answers there.
+async fn answering(http: &reqwest::Client, address: &Path) -> Option<String> {
+    // Written at once by a rename or in one short write; a first half does not parse.
+    let url = base(fs::read_to_string(address).ok()?.trim())?;
+    let health = http.get(format!("{url}/health")).send().await.ok()?;
+    health.status().is_success().then_some(url)
 }
 
 /// A URL, or an address and port, as a URL without a closing slash.

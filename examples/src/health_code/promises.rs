@@ -4,11 +4,14 @@
 //! for a text that is known to be there, and a search that misses it breaks its promise.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use credential::dcc::{base45, zlib};
 use ledger_node::egress::{self, Sent};
 
 use super::border::Border;
@@ -54,26 +57,54 @@ impl Egress {
     }
 }
 
-/// The values of each side's people that nobody on the other side has: a name that both sides know says
-/// nothing of where it came from.
+/// The values of each side's people, of which none is anybody's on the other.
 ///
 /// # Errors
 /// If there are too many for memory.
 pub fn needles(sides: &[Jurisdiction; 2]) -> anyhow::Result<[Needles; 2]> {
-    Ok([own(&sides[0].people, &sides[1].people)?, own(&sides[1].people, &sides[0].people)?])
+    let of = |people: &[Person]| {
+        Needles::new(people.iter().flat_map(Person::personal_values).collect::<BTreeSet<_>>())
+    };
+    Ok([of(&sides[0].people)?, of(&sides[1].people)?])
 }
 
-fn own(people: &[Person], others: &[Person]) -> anyhow::Result<Needles> {
-    let values: BTreeSet<String> = people.iter().flat_map(Person::personal_values).collect();
-    let values: Vec<String> = values.into_iter().collect();
-    let theirs = others.iter().flat_map(Person::personal_values).collect::<Vec<_>>().join("\n");
-    let shared: BTreeSet<usize> = AhoCorasick::new(&values)?
-        .find_overlapping_iter(&theirs)
-        .map(|hit| hit.pattern().as_usize())
-        .collect();
-    Needles::new(
-        values.iter().enumerate().filter(|(place, _)| !shared.contains(place)).map(|(_, value)| value),
-    )
+/// What is planted for the search is found, plain and in each disguise that it opens; otherwise nothing that it
+/// does not find means anything. The plants lie in a directory of their own, and not for long.
+///
+/// # Errors
+/// The system's.
+pub fn what_is_planted_is_found(
+    directory: &Path,
+    sides: &[Jurisdiction; 2],
+    needles: &[Needles; 2],
+) -> anyhow::Result<Promise> {
+    fs::create_dir(directory)?;
+    let (mut planted, mut found) = (0, 0);
+    for (side, needles) in sides.iter().zip(needles) {
+        for value in side.people.first().context("there are people")?.personal_values() {
+            for text in disguises(value) {
+                let file = directory.join(planted.to_string());
+                fs::write(&file, text)?;
+                planted += 1;
+                found += usize::from(needles.search_files(&file)?.hits == 1);
+            }
+        }
+    }
+    fs::remove_dir_all(directory)?;
+    Ok(Promise {
+        text: "The search that follows is not blind: values planted for it, plain, in base64, in a pass"
+            .into(),
+        measure: format!("{found} of {planted} found"),
+        kept: found == planted,
+    })
+}
+
+/// A value in the clear, as a disclosure, and in a pass.
+fn disguises(value: &str) -> [String; 3] {
+    let plain = format!("[\"a salt of some length\",\"claim\",\"{value}\"]");
+    let disclosure = URL_SAFE_NO_PAD.encode(&plain);
+    let pass = format!("CWP:{}", base45::encode(&zlib::deflate(plain.as_bytes())));
+    [plain, disclosure, pass]
 }
 
 /// No personal value left in anything that any party sent, but for a credential on its way to its own holder
@@ -229,6 +260,14 @@ mod tests {
         assert_eq!(said, ["0", "999", "1,000", "12,345", "1,234,567"]);
         let said: Vec<String> = [0, 999, 1_050, 65_100_000].map(megabytes).into();
         assert_eq!(said, ["0 B", "999 B", "1.0 kB", "65.1 MB"]);
+    }
+
+    #[test]
+    fn a_search_that_opens_no_disguise_is_blind() {
+        for (number, text) in disguises("陈嘉伟").into_iter().enumerate() {
+            assert_eq!(Needles::new(["陈嘉伟"]).unwrap().search(text.as_bytes()).hits, 1, "{text}");
+            assert_eq!(text.contains("陈嘉伟"), number == 0, "the others are disguises: {text}");
+        }
     }
 
     #[test]

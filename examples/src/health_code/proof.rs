@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use causeway::actor::{ActorDirectory, Safe};
+use causeway::agency::Agency;
 use causeway::audit::{self, AuditedPass, Evidence, Lists, Report};
 use causeway::files;
 use causeway::identity::{self, Rotated, RotationPlan};
 use causeway::ledger::{Ledger, LedgerError};
 use causeway::paper::qr_png;
-use did_registry::{Digest, Retirement};
+use did_registry::{Digest, Retirement, Secret};
 use ledger_chain::{AnchorOperation, Operation};
 use rand::rngs::OsRng;
 
 use super::border::Border;
-use super::jurisdiction::{Jurisdiction, Named as _};
+use super::jurisdiction::Named as _;
 use super::opening::Scene;
 use super::promises::{self, Egress, Promise};
 use super::search;
@@ -42,7 +43,9 @@ pub struct Proof {
     pub ledger: LedgerFigures,
     /// The audited pass.
     pub pass: Digest,
-    /// The picture of its code.
+    /// The text of its code.
+    pub shown: String,
+    /// The picture of that.
     pub picture: PathBuf,
     /// How its audit came out.
     pub audit: Report,
@@ -102,7 +105,9 @@ pub async fn prove(
     let picture = std::fs::canonicalize(picture)?;
     let pass = AuditedPass::read(picture.to_str().context("the directory's name is UTF-8")?)?;
     let step = stage.wait("an auditor recomputes one decision");
-    let audit = audited(&mut scene.ledger, &scene.sides, &pass).await?;
+    let [guangdong, macau] = &scene.sides;
+    let asked = (&macau.agency, &macau.token()?);
+    let audit = audited(&mut scene.ledger, asked, guangdong.host(), &pass).await?;
     let recomputed = Promise {
         text: "Every decision can be recomputed without a person: the audit of one pass".into(),
         measure: format!(
@@ -130,6 +135,7 @@ pub async fn prove(
     let published = &scene.rules[1].gate.purpose;
     let [common, other, home] = promises::places((&node, published), (&scene.sides, &scene.gates), &needles);
     let promises = vec![
+        promises::what_is_planted_is_found(&scene.directory.join("planted"), &scene.sides, &needles)?,
         promises::nothing_left(&parties, &needles),
         promises::nothing_unasked(borders, &needles),
         promises::nothing_stored("Nothing personal is on the ledger, in a log, or at a gate", &common)?,
@@ -145,18 +151,22 @@ pub async fn prove(
     let values = promises::grouped(values as u64);
     step.done(format!("{values} personal values looked for in every byte that was sent or stored"))?;
     let traffic = parties.iter().map(|party| (party.name, traffic::of(party))).collect();
-    Ok(Proof { promises, traffic, ledger, pass, picture, audit })
+    Ok(Proof { promises, traffic, ledger, pass, shown: shown.to_owned(), picture, audit })
 }
 
 /// The evidence from the agency, everything else from the ledger.
-async fn audited(
+///
+/// # Errors
+/// If one of them does not answer.
+pub async fn audited(
     ledger: &mut Ledger,
-    [source, agency]: &[Jurisdiction; 2],
+    (agency, token): (&Agency, &Secret<String>),
+    source: &str,
     pass: &AuditedPass,
 ) -> anyhow::Result<Report> {
     let path = format!("/v1/audit/transcodings/{}", pass.digest());
-    let evidence: Evidence = agency.agency.get(&path, &[], Some(agency.token()?.expose())).await?;
-    let lists = Lists { hosts: vec![source.host().to_owned()], ..Lists::default() };
+    let evidence: Evidence = agency.get(&path, &[], Some(token.expose())).await?;
+    let lists = Lists { hosts: vec![source.to_owned()], ..Lists::default() };
     let material = audit::gather(ledger, pass, &evidence, &lists).await?;
     Ok(audit::transcoding(pass, &evidence, &material))
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use causeway::audit::Outcome as Compared;
+use causeway::audit::{Outcome as Compared, Report};
 use causeway::screen::{Tone, age, toned};
 use comfy_table::{Cell, CellAlignment};
+use credential::facts::Ages;
+use did_registry::Digest;
 
-use super::Outcome;
+use super::closeup::{self, quoted};
 use super::crowd::{Told, direction_name};
 use super::desk::Import;
 use super::jurisdiction::Named as _;
@@ -16,13 +18,14 @@ use super::opening::Scene;
 use super::promises::{grouped, megabytes};
 use super::stage::Stage;
 use super::traffic;
-use super::traveller::End;
+use super::traveller::{End, Journey};
+use super::{Options, Outcome};
 use crate::population::{Side, Story};
 
 const SIDES: [Side; 2] = [Side::Guangdong, Side::Macau];
 
 /// A story in words.
-const fn words(story: Story) -> &'static str {
+pub(super) const fn words(story: Story) -> &'static str {
     match story {
         Story::Passes => "negative and recent; crosses twice",
         Story::ExpiredTest => "test too old",
@@ -43,11 +46,20 @@ fn expected(story: Story) -> End {
     }
 }
 
-fn ending(end: End) -> String {
+pub(super) fn ending(end: End) -> String {
     match end {
         End::Crossed => "crossed".to_owned(),
         End::RefusedAtDesk(reason) => format!("{} at the desk", reason.code()),
         End::RefusedAtGate(reason) => format!("{} at the gate", reason.code()),
+    }
+}
+
+/// The claim that must have failed, where a story ends at the rule.
+const fn failing_claim(story: Story) -> Option<&'static str> {
+    match story {
+        Story::ExpiredTest => Some("sample date"),
+        Story::Positive => Some("test result"),
+        _ => None,
     }
 }
 
@@ -56,6 +68,9 @@ fn surprise(told: &Told) -> Option<String> {
     match &told.journey {
         Err(error) => Some(error.clone()),
         Ok(journey) if journey.end != expected(told.story) => Some(ending(journey.end)),
+        Ok(journey) if failing_claim(told.story).is_some_and(|claim| !journey.why().contains(claim)) => {
+            Some(format!("refused for another reason: {}", journey.why()))
+        }
         Ok(journey) if journey.warned != matches!(told.story, Story::ExpiredTest | Story::Positive) => {
             Some("the wallet's own forecast was wrong".to_owned())
         }
@@ -80,8 +95,8 @@ pub fn unexpected(told: &[Told]) -> Vec<String> {
 ///
 /// # Errors
 /// The writer's.
-pub fn show(outcome: &Outcome, imports: &[Import; 2], scene: &Scene, stage: &Stage) -> io::Result<()> {
-    stage.title("Travellers")?;
+pub fn show(outcome: &Outcome, imports: &[Import; 2], options: &Options, stage: &Stage) -> io::Result<()> {
+    stage.title("Travellers, and the verdicts with their reasons")?;
     travellers(outcome, stage)?;
     stage.title("Times, everything on this machine")?;
     times(outcome, stage)?;
@@ -91,11 +106,10 @@ pub fn show(outcome: &Outcome, imports: &[Import; 2], scene: &Scene, stage: &Sta
     figures(outcome, stage)?;
     stage.title("Bad rows of the imported tables")?;
     bad_rows(imports, stage)?;
-    stage.title(&format!("The audit of pass {}…", outcome.proof.pass.short()))?;
-    audit(outcome, stage)?;
+    audit(&outcome.proof.audit, &outcome.proof.pass, stage)?;
     stage.title("Promises")?;
     promises(outcome, stage)?;
-    closer(outcome, scene, stage)?;
+    closer(outcome, options, stage)?;
     let broken = outcome.broken();
     stage.line("")?;
     stage.show(|screen| {
@@ -129,23 +143,32 @@ fn bad_rows(imports: &[Import; 2], stage: &Stage) -> io::Result<()> {
     stage.table(&["table", "row", "column", "fault", "rule"], rows)
 }
 
+/// A row for each way in which a story ended: the one that must be first, any other in red.
 fn travellers(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     let mut rows = Vec::new();
     for story in Story::ALL {
-        let must = expected(story);
-        let mut row = vec![Cell::new(words(story)), Cell::new(ending(must))];
-        for side in SIDES {
-            let told: Vec<&Told> =
-                outcome.told.iter().filter(|told| told.story == story && told.from == side).collect();
-            let good = told.iter().filter(|told| surprise(told).is_none()).count();
-            let tone = if good == told.len() { Tone::Good } else { Tone::Bad };
-            let text = format!("{} of {}", grouped(good as u64), grouped(told.len() as u64));
-            row.push(toned(tone, text).set_alignment(CellAlignment::Right));
+        let mut endings: BTreeMap<(bool, String), (String, [u64; 2])> = BTreeMap::new();
+        for told in outcome.told.iter().filter(|told| told.story == story) {
+            let (end, why) = match &told.journey {
+                Ok(journey) => (ending(journey.end), journey.why().to_owned()),
+                Err(error) => ("went wrong".to_owned(), error.clone()),
+            };
+            let (_, counts) = endings.entry((surprise(told).is_some(), end)).or_insert((why, [0; 2]));
+            for (count, side) in counts.iter_mut().zip(SIDES) {
+                *count += u64::from(told.from == side);
+            }
         }
-        rows.push(row);
+        for ((surprising, end), (why, [there, back])) in endings {
+            let tone = if surprising { Tone::Bad } else { Tone::Good };
+            let (who, end) = (Cell::new(words(story)), toned(tone, end));
+            rows.push(vec![who, end, Cell::new(why), number(there), number(back)]);
+        }
     }
+    let all = |side| outcome.told.iter().filter(|told| told.from == side).count() as u64;
+    let [there, back] = SIDES.map(all).map(number);
+    rows.push(vec![Cell::new("together"), Cell::new(""), Cell::new(""), there, back]);
     let (there, back) = (direction_name(Side::Guangdong), direction_name(Side::Macau));
-    stage.table(&["who", "expected", &there, &back], rows)
+    stage.table(&["who", "verdict", "why, in the verifier's words", &there, &back], rows)
 }
 
 fn times(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
@@ -169,13 +192,15 @@ fn times(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     stage.table(&["", "p50", "p95", "measured", "in 2020"], rows)
 }
 
+/// Seconds of the oldest of what was decided on.
+pub(super) fn oldest(ages: &Ages) -> u64 {
+    ages.keys.max(ages.rules).max(ages.status.unwrap_or(0))
+}
+
 fn figures(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     let journeys = || outcome.told.iter().filter_map(|told| told.journey.as_ref().ok());
-    let oldest = |ages: Vec<credential::facts::Ages>| {
-        ages.iter().map(|ages| ages.keys.max(ages.rules).max(ages.status.unwrap_or(0))).max().unwrap_or(0)
-    };
-    let desk = oldest(journeys().filter_map(|journey| journey.at_desk).collect());
-    let gate = oldest(journeys().filter_map(|journey| journey.at_gate).collect());
+    let desk = journeys().filter_map(|journey| journey.at_desk.as_ref().map(oldest)).max().unwrap_or(0);
+    let gate = journeys().filter_map(|journey| journey.at_gate.as_ref().map(oldest)).max().unwrap_or(0);
     let ledger = &outcome.proof.ledger;
     let named = ledger.transactions.iter().map(|(name, count)| format!("{name} {count}"));
     let foreign = &outcome.foreign;
@@ -216,8 +241,13 @@ fn figures(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     stage.table(&[], rows.into())
 }
 
-fn audit(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
-    let rows = outcome.proof.audit.checks.iter().map(|check| {
+/// What an audit compared, and how each comparison came out.
+///
+/// # Errors
+/// The writer's.
+pub fn audit(audit: &Report, pass: &Digest, stage: &Stage) -> io::Result<()> {
+    stage.title(&format!("The audit of pass {}…", pass.short()))?;
+    let rows = audit.checks.iter().map(|check| {
         let (tone, word) = match check.outcome {
             Compared::Holds => (Tone::Good, "holds"),
             Compared::Differs => (Tone::Bad, "differs"),
@@ -236,33 +266,48 @@ fn promises(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
     stage.table(&["", "promise", "measured"], rows.collect())
 }
 
-/// The command with which somebody looks at one traveller.
-fn closer(outcome: &Outcome, scene: &Scene, stage: &Stage) -> io::Result<()> {
+/// The commands with which somebody looks at one traveller: the audited one, and one who was refused.
+fn closer(outcome: &Outcome, options: &Options, stage: &Stage) -> io::Result<()> {
+    let count = grouped(outcome.told.len() as u64);
+    stage.title(&format!("Look closer at one traveller, now or later; they are numbered 1 to {count}"))?;
+    let number_of = |which: &dyn Fn(&Journey) -> bool| {
+        outcome.told.iter().position(|told| told.journey.as_ref().is_ok_and(which)).map(|place| place + 1)
+    };
+    let audited = number_of(&|journey| journey.shown.as_ref() == Some(&outcome.proof.shown));
+    for number in [audited, number_of(&|journey| journey.shown.is_none())].into_iter().flatten() {
+        stage.line(format!("  {}", closeup::command(options, number)))?;
+    }
+    Ok(())
+}
+
+/// The product's own command for the audit, for as long as everybody is running.
+pub fn audit_command(scene: &Scene, picture: &Path) -> String {
     let [guangdong, macau] = &scene.sides;
-    stage.title("Look closer at one traveller, while everybody is running (KEEP=1 leaves them so)")?;
-    stage.line(format!(
-        "  CAUSEWAY_TOKEN=$(cat {}) \\\n  {} audit transcoding \\\n    --node {} --genesis {} \\\n    --gateway {} --pass {} \\\n    --status-host {}",
-        macau.token.display(),
-        scene.parties.program().display(),
+    format!(
+        "CAUSEWAY_TOKEN=$(cat {}) \\\n  {} audit transcoding \\\n    --node {} --genesis {} \\\n    --gateway {} --pass {} \\\n    --status-host {}",
+        quoted(&macau.token),
+        quoted(scene.parties.program()),
         scene.url,
-        scene.network.genesis_file.display(),
+        quoted(&scene.network.genesis_file),
         macau.url,
-        outcome.proof.picture.display(),
+        quoted(picture),
         guangdong.host(),
-    ))
+    )
 }
 
 /// Which processes are still there, and how they are ended.
 ///
 /// # Errors
 /// The writer's.
-pub fn left_running(kept: &[(&'static str, String, u32)], stage: &Stage) -> io::Result<()> {
+pub fn left_running(kept: &[(&'static str, String, u32)], audit: &str, stage: &Stage) -> io::Result<()> {
     stage.title("Left running")?;
     let rows =
         kept.iter().map(|(name, url, id)| vec![Cell::new(name), Cell::new(url), right(id.to_string())]);
     stage.table(&["who", "address", "process"], rows.collect())?;
     let ids: Vec<String> = kept.iter().map(|(.., id)| id.to_string()).collect();
-    stage.line(format!("  to end them: kill {}", ids.join(" ")))
+    stage.line(format!("  to end them: kill {}", ids.join(" ")))?;
+    stage.title("An auditor's own command, for as long as they run")?;
+    stage.line(format!("  {audit}"))
 }
 
 pub(super) fn right(text: String) -> Cell {

@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use causeway::agency::ReceiptAnswer;
+use causeway::checkpoint::Decision;
 use credential::exchange::{ChallengeResponse, PassRequest};
 use credential::facts::Ages;
-use credential::{Overall, Reason};
+use credential::{Overall, Reason, Verdict};
 use did_registry::Suite;
 use rand::rngs::OsRng;
+use serde::{Deserialize, Serialize};
 use wallet::{Application, Claim, HeldPass, Holding, WalletError};
 
 use super::border::Border;
@@ -18,7 +20,7 @@ use super::impostor;
 const RECEIPTS: usize = 6;
 
 /// How a journey ended.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum End {
     /// Through the gate.
     Crossed,
@@ -48,10 +50,12 @@ pub enum Walk {
 }
 
 /// What happened to one traveller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Journey {
     /// How it ended.
     pub end: End,
+    /// What was said there, part by part.
+    pub verdict: Verdict,
     /// Claim to pass, if there is one.
     pub first_pass: Option<Duration>,
     /// The machine's part of a later crossing with the same pass.
@@ -70,6 +74,11 @@ impl Journey {
     /// Whether it ended on the other side.
     pub fn crossed(&self) -> bool {
         self.end == End::Crossed
+    }
+
+    /// Why, in the words of the one who decided.
+    pub fn why(&self) -> &str {
+        self.verdict.findings().first().map_or("every part is good", |finding| finding.detail.as_str())
     }
 }
 
@@ -100,19 +109,20 @@ pub async fn travel(border: &Border, holder: Holder, walk: Walk) -> anyhow::Resu
     let challenge = border.destination.challenge(&border.entry).await?;
     let (application, request, warned) = consent(border, &holder.holding, &challenge)?;
     let response = border.apply(&request).await?;
-    let at_desk = response.ages;
+    let (at_desk, said) = (response.ages, response.verdict.clone());
     let pass = match application.accept(response, &border.facts, border.now()) {
         Ok(pass) => pass,
         Err(WalletError::Refused(findings)) => {
             let reason = findings.first().context("a refusal has a reason")?.code;
-            return Ok(refused_at_desk(reason, at_desk, warned));
+            return Ok(refused_at_desk((reason, said), at_desk, warned));
         }
         Err(error) => return Err(error.into()),
     };
     let first_pass = Some(holder.spent + started.elapsed());
     // Files are written and synced before the gate tells what it decided.
-    let (end, repeat, at_gate, shown) = tokio::task::block_in_place(|| cross(border, &pass, walk))?;
-    Ok(Journey { end, first_pass, repeat, at_desk, at_gate, shown: Some(shown), warned })
+    let (end, repeat, last, shown) = tokio::task::block_in_place(|| cross(border, &pass, walk))?;
+    let (verdict, at_gate) = (last.verdict, last.ages);
+    Ok(Journey { end, verdict, first_pass, repeat, at_desk, at_gate, shown: Some(shown), warned })
 }
 
 /// What the verifier says to a thief with a copy of somebody's wallet, but for the key.
@@ -123,12 +133,12 @@ pub async fn steal(border: &Border, victim: &Holding) -> anyhow::Result<Journey>
     let challenge = border.destination.challenge(&border.entry).await?;
     let response = border.apply(&impostor::stolen(victim, &challenge, border.now())?).await?;
     let reason = response.verdict.findings().first().context("no thief gets a pass")?.code;
-    Ok(refused_at_desk(reason, response.ages, false))
+    Ok(refused_at_desk((reason, response.verdict), response.ages, false))
 }
 
-fn refused_at_desk(reason: Reason, at_desk: Option<Ages>, warned: bool) -> Journey {
+fn refused_at_desk((reason, verdict): (Reason, Verdict), at_desk: Option<Ages>, warned: bool) -> Journey {
     let end = End::RefusedAtDesk(reason);
-    Journey { end, first_pass: None, repeat: None, at_desk, at_gate: None, shown: None, warned }
+    Journey { end, verdict, first_pass: None, repeat: None, at_desk, at_gate: None, shown: None, warned }
 }
 
 /// An application for the destination's pass, and whether the wallet would rather not have sent it.
@@ -150,7 +160,8 @@ fn consent(
     }
 }
 
-type Crossing = (End, Option<Duration>, Option<Ages>, String);
+/// The end, how long a second crossing took, the gate's last word, and what it saw.
+type Crossing = (End, Option<Duration>, Decision, String);
 
 /// Through the gate, and what comes after it.
 fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossing> {
@@ -158,7 +169,7 @@ fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossin
     let refused =
         |codes: Vec<Reason>| codes.first().copied().map(End::RefusedAtGate).context("a refusal has a reason");
     if first.overall != Overall::Accept {
-        return Ok((refused(first.codes())?, None, first.ages, shown));
+        return Ok((refused(first.codes())?, None, first, shown));
     }
     let (again, repeat) = match walk {
         Walk::Twice => {
@@ -170,5 +181,5 @@ fn cross(border: &Border, pass: &HeldPass, walk: Walk) -> anyhow::Result<Crossin
         Walk::Copied => (border.show(&shown)?, None),
     };
     let end = if again.overall == Overall::Accept { End::Crossed } else { refused(again.codes())? };
-    Ok((end, repeat, again.ages.or(first.ages), shown))
+    Ok((end, repeat, again, shown))
 }

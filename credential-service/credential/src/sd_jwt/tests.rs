@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use did_registry::{PublicKey, SigningKey, Suite, Timestamp};
 use proptest::prelude::*;
-use rand::{Rng as _, RngCore as _, SeedableRng};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use serde_json::{Map, Value, json};
 

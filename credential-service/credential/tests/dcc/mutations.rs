@@ -1,93 +1,25 @@
-//! Broken certificates of every kind: never a panic, never a new accept.
+//! Broken certificates: cut, wrapped otherwise, followed by something, too large, too deep.
 
 use credential::Reason;
-use credential::dcc::{Verifier, base45, unprefix, zlib};
+use credential::dcc::Verifier;
 use did_registry::{Digest, Timestamp};
-use rand::{Rng as _, SeedableRng as _};
-use rand_chacha::ChaCha20Rng;
 
 use crate::corpus::{Case, cases, verifier};
 use crate::forge::{deflate, to_qr};
-
-const PER_CASE: usize = 300;
 
 /// The signed content that a text is accepted for.
 fn accepted(verifier: &Verifier, text: &str, now: Timestamp) -> Option<Digest> {
     verifier.verify(text, now).ok().map(|certificate| *certificate.source_digest())
 }
 
-/// Flips, overwrites, inserts, removes, moves or cuts somewhere.
-fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha20Rng, fresh: impl Fn(&mut ChaCha20Rng) -> u8) {
-    let at = rng.gen_range(0..bytes.len());
-    match rng.gen_range(0..7) {
-        0 => bytes[at] ^= 1 << rng.gen_range(0..7),
-        1 => bytes[at] = fresh(rng),
-        2 => bytes.insert(at, fresh(rng)),
-        3 => drop(bytes.remove(at)),
-        4 => bytes.truncate(at),
-        5 => {
-            let other = rng.gen_range(0..bytes.len());
-            bytes.swap(at, other);
-        }
-        _ => {
-            let end = rng.gen_range(at..bytes.len());
-            bytes.drain(at..end);
-        }
-    }
-}
-
 #[test]
-fn a_changed_text_is_never_a_new_accept() {
+fn every_cut_of_a_text_is_refused() {
     let verifier = verifier();
-    let mut rng = ChaCha20Rng::seed_from_u64(45);
     for (case, _) in cases() {
-        let original = accepted(&verifier, case.prefix(), case.clock());
-        for _ in 0..PER_CASE {
-            let mut bytes = case.prefix().as_bytes().to_vec();
-            for _ in 0..rng.gen_range(1..4) {
-                if !bytes.is_empty() {
-                    mutate(&mut bytes, &mut rng, |rng| {
-                        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:~a\n"[rng.gen_range(0..48)]
-                    });
-                }
-            }
-            let text = String::from_utf8_lossy(&bytes);
-            if let Some(digest) = accepted(&verifier, &text, case.clock()) {
-                assert_eq!(Some(digest), original, "{}: {text}", case.file);
-            }
-        }
         for cut in 0..case.prefix().len() {
-            assert_eq!(
-                accepted(&verifier, &case.prefix()[..cut], case.clock()),
-                None,
-                "{}: cut at {cut}",
-                case.file
-            );
+            let text = &case.prefix()[..cut];
+            assert_eq!(accepted(&verifier, text, case.clock()), None, "{}: cut at {cut}", case.file);
         }
-    }
-}
-
-/// Below the checksum: the token is changed and wrapped again, so that every decoder is reached.
-#[test]
-fn a_changed_token_is_never_a_new_accept() {
-    let verifier = verifier();
-    let mut rng = ChaCha20Rng::seed_from_u64(18);
-    let mut reached = std::collections::BTreeSet::new();
-    for (case, _) in cases() {
-        let original = accepted(&verifier, case.prefix(), case.clock());
-        let token = unprefix(case.prefix()).and_then(base45::decode).and_then(|bytes| zlib::inflate(&bytes));
-        let Ok(token) = token else { continue };
-        for _ in 0..PER_CASE / 2 {
-            let mut changed = token.clone();
-            mutate(&mut changed, &mut rng, |rng| rng.r#gen());
-            match verifier.verify(&to_qr(&changed), case.clock()) {
-                Ok(certificate) => assert_eq!(Some(*certificate.source_digest()), original, "{}", case.file),
-                Err(refusal) => drop(reached.insert(refusal.finding.code)),
-            }
-        }
-    }
-    for reason in [Reason::BadEncoding, Reason::KeyUnknown, Reason::BadSignature] {
-        assert!(reached.contains(&reason), "{reason:?} was reached: {reached:?}");
     }
 }
 
