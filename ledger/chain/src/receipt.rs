@@ -132,7 +132,9 @@ impl AnchorReceipt {
     ) -> Result<Anchored, Finding> {
         let (count, at, withdrawn) = match record {
             Some(Record::Anchor(record)) => (record.count, record.anchored, record.withdrawn),
-            Some(Record::Receipt(record)) if Some(record.kind) == kind => (record.count, record.anchored, None),
+            Some(Record::Receipt(record)) if Some(record.kind) == kind => {
+                (record.count, record.anchored, None)
+            }
             Some(Record::Receipt(_)) => return Err(refuse("the batch is of another kind of receipts")),
             _ => return Err(refuse("the batch is not on the ledger")),
         };

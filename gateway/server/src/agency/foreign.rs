@@ -135,7 +135,8 @@ impl Agency {
         if !policy.applies_at(now) && matches!(verdict.rule, Part::Good) {
             verdict.rule = Part::Open(Finding::new(Reason::RuleOpen, "the policy does not apply today"));
         }
-        if let (Err(finding), Part::Good | Part::NotChecked) = (facts.ages(now, self.limits), &verdict.freshness)
+        if let (Err(finding), Part::Good | Part::NotChecked) =
+            (facts.ages(now, self.limits), &verdict.freshness)
         {
             verdict.freshness = Part::Open(finding);
         }

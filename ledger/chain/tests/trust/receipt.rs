@@ -143,8 +143,7 @@ fn a_withdrawn_batch_is_refused_from_its_withdrawal_on() {
     // Whoever looks the batch up sees it, and can still say what stood before.
     let (receipt, trusted) = (&anchors.credentials[0], anchors.newest());
     let now = anchors.world.chain.prove(&key, height);
-    let verify =
-        |at| receipt.verify_standing(&trusted, &now, at, &credential_digest(&[0]));
+    let verify = |at| receipt.verify_standing(&trusted, &now, at, &credential_digest(&[0]));
     refused(verify(height), "withdrawn");
     let anchored = verify(height - 1).unwrap();
     assert_eq!(anchored.at.height, receipt.head.head.height);
