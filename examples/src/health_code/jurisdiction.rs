@@ -122,7 +122,7 @@ impl Jurisdiction {
             refresh_seconds: 1,
             safe: None,
         };
-        let NewAgency { did, token, config } = setup::agency(directory, &plan, &mut OsRng)?;
+        let NewAgency { did, token, config, .. } = setup::agency(directory, &plan, &mut OsRng)?;
         // The real certificates at hand ended years ago.
         let text = std::fs::read_to_string(&config)?;
         std::fs::write(&config, format!("transcode_as_of_any_time = true\n{text}"))?;

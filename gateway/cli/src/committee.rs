@@ -9,6 +9,8 @@ use crate::ledger::{Ledger, LedgerError};
 
 /// Rounds looked through for one that is not decided.
 const ROUNDS: u32 = 1_000;
+/// The code with which the ledger refuses a second approval of one member.
+const VOTED_ALREADY: &str = "VOTED_ALREADY";
 
 /// Why a vote was not cast.
 #[derive(Debug, thiserror::Error)]
@@ -122,14 +124,18 @@ pub async fn vote(
     let mut cast = Vec::new();
     for member in members {
         let before = votes.unwrap_or_default();
-        if before.decided.is_some() || before.approvals.contains_key(member.did()) {
+        if before.decided.is_some() {
             votes = Some(before);
             continue;
         }
         let record = ledger.did(member.did()).await?;
         identity::settle(member, &record)?;
-        ledger.commit(member.did(), &member.control()?, Operation::Role(vote.clone())).await?;
-        cast.push(member.did().clone());
+        // Whether an approval still counts, after its member lost the seat and got it back, is the ledger's to say.
+        match ledger.commit(member.did(), &member.control()?, Operation::Role(vote.clone())).await {
+            Ok(_) => cast.push(member.did().clone()),
+            Err(LedgerError::Client(refused)) if refused.code() == VOTED_ALREADY => {}
+            Err(error) => return Err(error.into()),
+        }
         votes = ballot(ledger, &vote).await?;
     }
     Ok(Voted { cast, round: vote.round, ballot: votes, threshold })
