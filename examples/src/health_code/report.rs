@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 use causeway::audit::{Outcome as Compared, Report};
 use causeway::screen::{Tone, age, toned};

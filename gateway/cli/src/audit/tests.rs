@@ -49,6 +49,7 @@ impl Case {
             presentation: Some(shown),
             consent: Some(consent.sign(&key)),
             anchor: Some(anchor),
+            salt: None,
             receipt: None,
             consent_receipt: None,
         };
@@ -482,8 +483,14 @@ fn what_cannot_be_recomputed_is_open_and_nothing_is_said_to_hold_for_it() {
     assert!(open(&report).contains(&"decision anchored"));
     let mut foreign = case;
     foreign.decision.trust = TrustEpoch::List(Digest::sha256(b"list"));
-    foreign.evidence =
-        Evidence { presentation: None, consent: None, anchor: None, receipt: None, consent_receipt: None };
+    foreign.evidence = Evidence {
+        presentation: None,
+        consent: None,
+        anchor: None,
+        salt: None,
+        receipt: None,
+        consent_receipt: None,
+    };
     foreign.anchor(&mut town);
     let report = foreign.audit(&town, &foreign.material(&town));
     assert!(report.holds(), "{:#?}", report.checks);

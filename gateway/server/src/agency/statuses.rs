@@ -254,9 +254,9 @@ mod tests {
         let (control, key) =
             (SigningKey::generate(Suite::Ed25519, &mut rng), SigningKey::generate(Suite::P256, &mut rng));
         let (own, next) = (control.public_key(), control.public_key().commitment());
-        let did = Genesis::new(NetworkId::new("demo").unwrap(), own, next).did();
+        let did = Genesis::new(NetworkId::new("demo").unwrap(), own.clone(), next).did();
         let ledger = Digest::sha256(b"");
-        let validators = ValidatorSet([(own, 1)].into());
+        let validators = ValidatorSet::new([(own, 1)].into()).unwrap();
         let head = Head {
             ledger,
             network: NetworkId::new("demo").unwrap(),
