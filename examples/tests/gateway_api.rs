@@ -7,6 +7,8 @@ mod addresses;
 mod credentials;
 #[path = "gateway_api/foreign.rs"]
 mod foreign;
+#[path = "gateway_api/lists.rs"]
+mod lists;
 #[path = "gateway_api/passes.rs"]
 mod passes;
 #[path = "gateway_api/records.rs"]

@@ -60,7 +60,11 @@ pub(crate) const CALLS: [Call; 23] = [
     },
     Call {
         answer: ("200", "application/statuslist+jwt"),
-        ..get("/status/1", None, "The status list token that the ledger anchors")
+        ..get(
+            "/status/{list}",
+            None,
+            "A status list token that the ledger anchors; ?epoch= for an earlier one",
+        )
     },
     Call {
         body: Some("text/csv"),

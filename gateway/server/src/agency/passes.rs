@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use super::anchors::Anchors;
 use super::challenges;
+use super::lists::StatusLists;
 use super::rows::{CommitmentKind, EvidenceRow, IssuedRow, TRANSCODINGS};
-use super::statuses::Statuses;
 use super::trust::View;
 use super::{Agency, AgencyError};
 use crate::vault::RowId;
@@ -153,7 +153,7 @@ impl Agency {
         let expires = now.plus(u64::from(terms.hours) * 3600);
         let kind = type_name(&terms.credential_type, &schema);
         let (pass, digest) = self.vault.write(|change| {
-            let status_index = Statuses::allocate(change)?;
+            let status_index = StatusLists::allocate(change)?;
             let claims = transcoding.pass_claims();
             let credential = self.sign_document(&kind, &claims, holder, now, expires, status_index)?;
             let digest = document_digest(&Value::Object(credential.clone()));

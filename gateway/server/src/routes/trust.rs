@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ledger_chain::bundle::TrustBundle;
@@ -62,14 +62,15 @@ pub(super) struct Epoch {
     epoch: Option<u64>,
 }
 
-/// The list as it is, or as it was at an epoch: what was decided on it can be recomputed.
+/// A list as it is, or as it was at an epoch: what was decided on it can be recomputed.
 pub(super) async fn status_list(
     State(app): State<App>,
+    Path(list): Path<u32>,
     Query(query): Query<Epoch>,
 ) -> Result<Response, Problem> {
     let token = match query.epoch {
-        None => app.agency.status_token().map(|token| token.to_string()),
-        Some(epoch) => Some(run(move || app.agency.status_token_at(epoch)).await?),
+        None => app.agency.status_token(list).map(|token| token.to_string()),
+        Some(epoch) => Some(run(move || app.agency.status_token_at(list, epoch)).await?),
     };
     let token = token.ok_or_else(|| Problem::not_found("the status list is not published yet"))?;
     Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token).into_response())
