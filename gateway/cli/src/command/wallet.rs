@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use credential::{Part, Policy};
+use did_registry::Did;
 use rand::rngs::OsRng;
 use serde_json::Value;
 use wallet::WalletError;
@@ -53,6 +54,9 @@ enum WalletCommand {
     WillPass {
         /// The policy's identifier, the beginning of it, or its name.
         policy: String,
+        /// Whose policy it is, where several agencies have one of that name.
+        #[arg(long, value_name = "DID")]
+        verifier: Option<Did>,
         /// The credential to use; by default the newest of the type that is asked for.
         #[arg(long, value_name = "ID")]
         credential: Option<String>,
@@ -61,7 +65,7 @@ enum WalletCommand {
     Apply {
         /// The agency's address, http(s)://host:port.
         url: String,
-        /// The policy's identifier, the beginning of it, or its name.
+        /// The identifier of a policy of that agency, the beginning of it, or its name.
         policy: String,
         /// The credential to use; by default the newest of the type that is asked for.
         #[arg(long, value_name = "ID")]
@@ -125,10 +129,10 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
         }
         WalletCommand::List => list(&file, screen),
         WalletCommand::Show { id } => show(&file, &id, screen),
-        WalletCommand::WillPass { policy, credential } => {
+        WalletCommand::WillPass { policy, verifier, credential } => {
             let trusted = file.all_trust(&file.genesis(genesis)?)?;
             let facts = trusted.iter().filter_map(|trust| Some(trust.current()?.facts()));
-            let (facts, policy) = holder::find_policy(facts, &policy)?;
+            let (facts, policy) = holder::find_policy(facts, verifier.as_ref(), &policy)?;
             let holding = holder::find_holding(&file, credential.as_deref(), &policy.credential_type)?;
             will_pass(screen, &holder::will_pass(holding, policy, facts, clock.now())?, policy)
         }
