@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use did_registry::Secret;
 use gateway::clock::Clock;
 
 use crate::actor::ActorDirectory;
@@ -159,6 +160,26 @@ impl NodeAddress {
     }
 }
 
+/// An operator's token. It is no word of the command line, because everybody on the machine can read those.
+#[derive(Args, Debug, Clone)]
+struct OperatorToken {
+    /// A file that holds the operator's token; by default the token itself is in CAUSEWAY_TOKEN.
+    #[arg(long = "token-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl OperatorToken {
+    fn read(&self) -> anyhow::Result<Secret<String>> {
+        let mut token = match &self.file {
+            Some(file) => files::read_text(file, 1024)?,
+            None => std::env::var("CAUSEWAY_TOKEN")
+                .context("an operator's token is in CAUSEWAY_TOKEN, or in a file named by --token-file")?,
+        };
+        token.truncate(token.trim_end().len());
+        Ok(Secret::new(token))
+    }
+}
+
 /// A path as others, who stand elsewhere, find it.
 fn absolute(path: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
     Ok(path.map(std::path::absolute).transpose()?)
@@ -173,6 +194,18 @@ mod tests {
     #[test]
     fn the_commands_are_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_operators_token_comes_from_a_file_and_never_from_the_command_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, "secret\n").unwrap();
+        assert_eq!(OperatorToken { file: Some(file) }.read().unwrap().expose(), "secret");
+        let words = "audit transcoding --node N --genesis G --gateway U --pass P --token secret";
+        assert!(Cli::try_parse_from(std::iter::once("causeway").chain(words.split(' '))).is_err());
+        let words = words.replace("--token secret", "--token-file F");
+        Cli::try_parse_from(std::iter::once("causeway").chain(words.split(' '))).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! **Absent on purpose.** 1. Decisions: those are made in the pure crates. 2. Secrets on the command line or
-//! in output, but for the one token that `gateway init` shows once.
+//! in output, but for the one token that `gateway init` shows once, and a claim code, which works once.
 
 #![cfg_attr(
     test,

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use did_registry::Digest;
 
-use super::{Ending, World};
+use super::{Ending, OperatorToken, World};
 use crate::agency::Agency;
 use crate::audit::{self, Evidence, Outcome, Report};
 use crate::ledger::Ledger;
@@ -32,11 +32,11 @@ pub(super) struct TranscodingArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["gateway", "pass"], required_unless_present = "gateway")]
     evidence: Option<PathBuf>,
     /// The agency to ask for the evidence.
-    #[arg(long, value_name = "URL", requires = "pass", requires = "token")]
+    #[arg(long, value_name = "URL", requires = "pass")]
     gateway: Option<String>,
-    /// The token of an operator with the role audit.
-    #[arg(long, env = "CAUSEWAY_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    /// For the agency: an operator with the role audit.
+    #[command(flatten)]
+    token: OperatorToken,
     /// The pass's identifier.
     #[arg(long, value_name = "ID")]
     pass: Option<String>,
@@ -52,7 +52,7 @@ pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::
         (None, Some(url)) => {
             let pass: Digest = args.pass.as_deref().context("name the pass with --pass")?.parse()?;
             let path = format!("/v1/audit/transcodings/{pass}");
-            Agency::new(url)?.get(&path, &[], args.token.as_deref()).await?
+            Agency::new(url)?.get(&path, &[], Some(args.token.read()?.expose())).await?
         }
         (None, None) => anyhow::bail!("give the --evidence, or the --gateway to ask for it"),
     };

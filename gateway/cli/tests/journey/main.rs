@@ -114,8 +114,9 @@ async fn a_credential_becomes_a_pass_that_opens_a_gate_and_is_audited() {
 
     // The audit of the decision, from the agency and from a file.
     let pass = town.held(ok, "passes", 0);
-    let audit =
-        town.audit(&["--gateway", &town.macau.url, "--token", &town.macau.token, "--pass", &pass]).await;
+    fs::write(town.path("macau/admin.token"), &town.macau.token).unwrap();
+    let asked = ["--gateway", &town.macau.url, "--token-file", "macau/admin.token", "--pass", &pass];
+    let audit = town.audit(&asked).await;
     assert!(ends(audit, Ending::Good).contains("HOLDS"));
     let mut evidence = town.evidence(&pass).await;
     evidence["transcoding"]["decided"] = "2021-06-01T00:00:00Z".into();
