@@ -17,6 +17,7 @@ use crate::ledger::Ledger;
 use crate::screen::Screen;
 
 mod audit;
+mod bundle;
 mod checkpoint;
 mod committee;
 mod did;
@@ -62,6 +63,9 @@ enum Command {
     /// Decide at a gate, also with the cable out.
     #[command(subcommand)]
     Checkpoint(checkpoint::CheckpointCommand),
+    /// Fetch what a courier carries to a checkpoint without a network.
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Recompute what an agency decided.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -124,6 +128,7 @@ pub async fn run(cli: Cli, world: World<'_, '_>) -> anyhow::Result<Ending> {
         Command::Policy(command) => Box::pin(publish::policy(command, world)).await,
         Command::Wallet(args) => Box::pin(wallet::run(args, world)).await,
         Command::Checkpoint(command) => Box::pin(checkpoint::run(command, world)).await,
+        Command::Bundle(command) => Box::pin(bundle::run(command, world)).await,
         Command::Audit(command) => Box::pin(audit::run(command, world)).await,
         Command::Bench(args) => crate::bench::run(args.only.as_deref()).map(|()| Ending::Good),
     }

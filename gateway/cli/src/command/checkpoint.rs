@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use did_registry::Digest;
 use rand::rngs::OsRng;
 
-use super::{Ending, World};
+use super::{Ending, World, bundle};
 use crate::agency::Agency;
 use crate::checkpoint::{Checkpoint, Decision, Terms};
 use crate::paper;
@@ -103,7 +103,8 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
                 "checkpoint",
                 format!("{audience}, policy {}", terms.policy.short()),
             )?;
-            screen.line(format!("next: causeway checkpoint import {} BUNDLE", directory.display()))?;
+            screen.line(format!("next: causeway checkpoint import {} URL", directory.display()))?;
+            screen.line(format!("or, with a courier: {}", bundle::errand(None)))?;
             Ok(Ending::Good)
         }
         CheckpointCommand::Import { directory, source } => import(&directory, &source, screen).await,
@@ -130,13 +131,19 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
 async fn import(directory: &Path, source: &str, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
     let mut checkpoint = Checkpoint::open(directory)?;
     let before = checkpoint.trusted().map(|trusted| trusted.head().head().height);
-    let bundle = if source.starts_with("http://") || source.starts_with("https://") {
+    let brought = if source.starts_with("http://") || source.starts_with("https://") {
         Agency::new(source)?.bundle(before).await?
     } else {
         files::read(Path::new(source), ledger_chain::bundle::BUNDLE_BYTES)?
     };
-    let bytes = bundle.len();
-    let trusted = checkpoint.import(bundle).map_err(|error| anyhow::anyhow!("{}: {error}", error.code()))?;
+    let bytes = brought.len();
+    let trusted = checkpoint.import(brought).map_err(|error| match error.code() {
+        code @ "INCONSISTENT_HISTORY" => anyhow::anyhow!(
+            "{code}: {error}; this one was fetched for another checkpoint, or for another height: {}",
+            bundle::errand(before)
+        ),
+        code => anyhow::anyhow!("{code}: {error}"),
+    })?;
     let (head, facts) = (trusted.head().head(), trusted.facts());
     screen.headline(Tone::Good, "bundle", format!("height {}, {}, {bytes} bytes", head.height, head.time))?;
     screen.facts(&[
@@ -144,6 +151,7 @@ async fn import(directory: &Path, source: &str, screen: &mut Screen<'_>) -> anyh
         ("issuers", facts.recognitions.len().to_string()),
         ("policies", facts.policies.len().to_string()),
         ("status lists", facts.statuses.len().to_string()),
+        ("next time", bundle::errand(Some(head.height))),
     ])?;
     Ok(Ending::Good)
 }
@@ -234,10 +242,12 @@ fn status(
     });
     let limits =
         format!("amber at {} h, no decision at {} h", terms.limits.amber / 3600, terms.limits.refuse / 3600);
+    let height = checkpoint.trusted().map(|trusted| trusted.head().head().height);
     screen.facts(&[
         ("gate", terms.audience.clone()),
         ("rule", rule),
         ("bundle", head),
+        ("courier", bundle::errand(height)),
         ("limits", limits),
     ])?;
     Ok(if ready.is_ok() { Ending::Good } else { Ending::Open })

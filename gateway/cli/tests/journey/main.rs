@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod offline;
 mod town;
 
 use std::fs;
@@ -15,7 +16,7 @@ use causeway::command::Ending;
 use town::Town;
 
 /// Checks an ending and gives the text.
-fn ends(done: (anyhow::Result<Ending>, String), expected: Ending) -> String {
+pub(crate) fn ends(done: (anyhow::Result<Ending>, String), expected: Ending) -> String {
     match done.0 {
         Ok(ending) => assert_eq!(ending, expected, "{}", done.1),
         Err(error) => panic!("{error:#}\n{}", done.1),

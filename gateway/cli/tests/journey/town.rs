@@ -289,7 +289,9 @@ impl Town {
         const FILES: [&str; 6] = ["network", "guangdong", "macau", "gate", "elsewhere", "other"];
         let first = word.split('/').next().unwrap_or_default();
         // The first word is the command, and one of those is called as a directory is.
-        let is_file = index > 0 && (FILES.contains(&first) || word.ends_with(".json"));
+        let kind = word.rsplit_once('.').map(|(_, kind)| kind);
+        let named = kind.is_some_and(|kind| ["json", "bundle", "pdf", "png"].contains(&kind));
+        let is_file = index > 0 && (FILES.contains(&first) || named);
         if is_file { self.path(word).display().to_string() } else { word.to_owned() }
     }
 

@@ -100,6 +100,28 @@ async fn a_scan_from_text_picture_or_scanner_gets_the_same_verdict() {
 }
 
 #[tokio::test]
+async fn a_courier_is_told_what_to_bring() {
+    let mut lane = Lane::new();
+    lane.set_up().await;
+    lane.town.tick(60);
+    let import = |name: &str| CheckpointCommand::Import {
+        directory: lane.path("gate"),
+        source: lane.path(name).display().to_string(),
+    };
+    // What suits a new checkpoint does not continue what this one trusts.
+    std::fs::write(lane.path("whole"), lane.town.bundle(1, None)).unwrap();
+    let refused = lane.run(import("whole"), "").await.0.unwrap_err().to_string();
+    assert!(refused.starts_with("INCONSISTENT_HISTORY"), "{refused}");
+    assert!(refused.ends_with("causeway bundle export URL FILE --from 0"), "{refused}");
+    let status = || CheckpointCommand::Status { directory: lane.path("gate") };
+    assert!(lane.run(status(), "").await.1.contains("causeway bundle export URL FILE --from 0"));
+    std::fs::write(lane.path("next"), lane.town.bundle(1, Some(0))).unwrap();
+    let (_, text) = lane.run(import("next"), "").await;
+    assert!(text.contains("causeway bundle export URL FILE --from 1"), "{text}");
+    assert!(lane.run(status(), "").await.1.contains("causeway bundle export URL FILE --from 1"));
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_a_verdict_too() {
     let lane = Lane::new();
     lane.set_up().await;
