@@ -78,6 +78,9 @@ struct BenchArgs {
     /// Measure only figures whose names begin so, such as `ledger.` or `crossing.repeat`.
     #[arg(long, value_name = "PREFIX")]
     only: Option<String>,
+    /// The foreign certificates.
+    #[arg(long, value_name = "DIR", default_value = "../shared/data/dcc")]
+    data: PathBuf,
 }
 
 /// How a command ended.
@@ -130,7 +133,7 @@ pub async fn run(cli: Cli, world: World<'_, '_>) -> anyhow::Result<Ending> {
         Command::Checkpoint(command) => Box::pin(checkpoint::run(command, world)).await,
         Command::Bundle(command) => Box::pin(bundle::run(command, world)).await,
         Command::Audit(command) => Box::pin(audit::run(command, world)).await,
-        Command::Bench(args) => crate::bench::run(args.only.as_deref()).map(|()| Ending::Good),
+        Command::Bench(args) => crate::bench::run(args.only.as_deref(), &args.data).map(|()| Ending::Good),
     }
 }
 
