@@ -144,7 +144,7 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     let outcome = Outcome { told, foreign, proof, surprises };
     report::show(&outcome, &imports, &scene, stage)?;
     if options.keep {
-        let kept = scene.parties.keep(&options.directory)?;
+        let kept = scene.parties.keep()?;
         report::left_running(&kept, stage)?;
     } else {
         scene.parties.end_all().await?;
