@@ -18,6 +18,7 @@ use crate::screen::Screen;
 
 mod audit;
 mod bundle;
+mod certificate;
 mod checkpoint;
 mod committee;
 mod did;
@@ -66,6 +67,9 @@ enum Command {
     /// Fetch what a courier carries to a checkpoint without a network.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Issue and print certificates on paper.
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// Recompute what an agency decided.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -132,6 +136,7 @@ pub async fn run(cli: Cli, world: World<'_, '_>) -> anyhow::Result<Ending> {
         Command::Wallet(args) => Box::pin(wallet::run(args, world)).await,
         Command::Checkpoint(command) => Box::pin(checkpoint::run(command, world)).await,
         Command::Bundle(command) => Box::pin(bundle::run(command, world)).await,
+        Command::Certificate(command) => Box::pin(certificate::run(command, world)).await,
         Command::Audit(command) => Box::pin(audit::run(command, world)).await,
         Command::Bench(args) => crate::bench::run(args.only.as_deref(), &args.data).map(|()| Ending::Good),
     }

@@ -178,14 +178,20 @@ pub fn find_holding<'a>(
 ) -> Result<&'a Holding, WalletError> {
     match wanted {
         None => file.wallet.holding(credential_type.as_str()),
-        Some(prefix) => {
-            let mut fitting =
-                file.wallet.holdings.iter().filter(|holding| holding.id().to_string().starts_with(prefix));
-            match (fitting.next(), fitting.next()) {
-                (Some(holding), None) => Ok(holding),
-                _ => Err(WalletError::Missing("credential that this identifier alone begins")),
-            }
-        }
+        Some(prefix) => holding(file, prefix),
+    }
+}
+
+/// The one credential whose identifier begins with `prefix`.
+///
+/// # Errors
+/// [`WalletError::Missing`].
+pub fn holding<'a>(file: &'a WalletFile, prefix: &str) -> Result<&'a Holding, WalletError> {
+    let mut fitting =
+        file.wallet.holdings.iter().filter(|holding| holding.id().to_string().starts_with(prefix));
+    match (fitting.next(), fitting.next()) {
+        (Some(holding), None) => Ok(holding),
+        _ => Err(WalletError::Missing("credential that this identifier alone begins")),
     }
 }
 

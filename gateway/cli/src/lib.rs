@@ -3,7 +3,7 @@
 //! **What.** Commands for everybody: validator operators run a node, agencies a gateway, committee members
 //! vote, citizens keep a wallet, checkpoints decide offline, regulators recompute decisions. The library holds
 //! what the demo and the story tests share with the commands: [`setup`], [`checkpoint`], [`audit`],
-//! [`wallet_file`], [`paper`].
+//! [`wallet_file`], [`form`], [`paper`].
 //!
 //! **Picture.**
 //! ```text
@@ -32,6 +32,7 @@ pub mod committee;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod form;
 pub mod holder;
 pub mod identity;
 pub mod ledger;

@@ -11,7 +11,7 @@ use rand::rngs::OsRng;
 use serde_json::Value;
 use wallet::WalletError;
 
-use super::{Ending, World, publish};
+use super::{Ending, World, certificate, publish};
 use crate::agency::Agency;
 use crate::checkpoint::Challenge;
 use crate::holder::{self, Asked};
@@ -90,6 +90,16 @@ enum WalletCommand {
         /// Print the text alone, for other programs.
         #[arg(long, conflicts_with = "png")]
         text: bool,
+    },
+    /// Print a credential onto one page with its code, for those who take paper.
+    Print {
+        /// Its identifier, or the beginning of it.
+        id: String,
+        /// The page, a PDF.
+        page: PathBuf,
+        /// How it looks: titles, labels, order; without one the credential names itself.
+        #[arg(long, value_name = "FILE")]
+        form: Option<PathBuf>,
     },
     /// What this wallet did.
     Log,
@@ -195,6 +205,14 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
                 }
             }
             Ok(Ending::Good)
+        }
+        WalletCommand::Print { id, page, form } => {
+            let holding = holder::holding(&file, &id)?;
+            let ending = certificate::print(holding.issued(), &page, form.as_deref(), screen)?;
+            let what = format!("printed {}", holding.id().short());
+            file.wallet.note(clock.now(), what);
+            file.save()?;
+            Ok(ending)
         }
         WalletCommand::Log => {
             for entry in &file.wallet.log {
