@@ -22,20 +22,18 @@ help: ## list the targets
 	@echo "  make demo TRAVELLERS=100  fewer travellers each way (default 1000)"
 	@echo "  make fuzz TARGET=sd_jwt SECONDS=60  one of: $(FUZZ)"
 
-setup: ## install what building and testing need, if it is missing
-	@.ci/setup build
-	@.ci/setup test
+setup: ## install what building, testing and linting need, if it is missing
+	@.ci/setup data build lint test
 
 demo: ## one health-code crossing between two jurisdictions, start to end
-	@.ci/setup build
+	@.ci/setup data build
 	@echo "building (the first time takes about 30 minutes on two cores, later ones seconds)"
 	cargo build --locked --release --workspace --bins
 	"$$CARGO_TARGET_DIR/release/health-code" \
 		$(if $(filter-out 0,$(KEEP)),--keep) $(if $(TRAVELLERS),--travellers $(TRAVELLERS))
 
 test: ## every test, every doctest, and the pure crates for wasm32
-	@.ci/setup build
-	@.ci/setup test
+	@.ci/setup data build test
 	cargo nextest run --locked --release --workspace --no-fail-fast
 	cargo test --locked --release --workspace --doc
 	cargo check --locked --release --target wasm32-unknown-unknown $(PURE:%=-p %)
@@ -48,12 +46,12 @@ fuzz: ## look for inputs that break a decoder's promises, for as long as you lik
 		-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024
 
 bench: ## the figures of docs/specs.md on this machine
-	@.ci/setup build
+	@.ci/setup data build
 	cargo build --locked --release --workspace --bins
 	"$$CARGO_TARGET_DIR/release/causeway" bench
 
 lint: ## format, clippy without warnings, licences and sources (if cargo-deny is there)
-	@.ci/setup build
+	@.ci/setup build lint
 	cargo fmt --all --check
 	cargo clippy --locked --release --workspace --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \

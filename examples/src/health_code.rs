@@ -151,7 +151,7 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     report::show(&outcome, &imports, options, stage)?;
     if options.keep {
         let command = report::audit_command(&scene, &outcome.proof.picture);
-        let kept = scene.parties.keep(&options.directory)?;
+        let kept = scene.parties.keep()?;
         report::left_running(&kept, &command, stage)?;
     } else {
         scene.parties.end_all().await?;

@@ -11,6 +11,8 @@ mod egress;
 mod foreign;
 #[path = "gateway_api/ledger.rs"]
 mod ledger;
+#[path = "gateway_api/lists.rs"]
+mod lists;
 #[path = "gateway_api/passes.rs"]
 mod passes;
 #[path = "gateway_api/records.rs"]

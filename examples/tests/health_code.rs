@@ -180,6 +180,28 @@ fn an_interrupted_story_leaves_nothing_running() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_story_that_was_killed_outright_leaves_the_next_one_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let story = std::fs::canonicalize(directory.path()).unwrap().join("story");
+    let mut program = program(&story, false).stdout(std::process::Stdio::null()).spawn().unwrap();
+    while running(&story).len() < 4 {
+        assert!(program.try_wait().unwrap().is_none(), "the story ended before it could be killed");
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+    program.kill().unwrap();
+    program.wait().unwrap();
+    assert_eq!(running(&story).len(), 3, "nobody was there to end its parties");
+    // Somebody who looks at the same files is no party.
+    let mut reader = Command::new("sh");
+    reader.args(["-c", "read line", "run"]).arg(story.join("macau")).stdin(std::process::Stdio::piped());
+    let mut reader = reader.spawn().unwrap();
+    process::clear(&story).await.unwrap();
+    assert_eq!(running(&story).len(), 1, "only the reader is left");
+    drop(reader.stdin.take());
+    reader.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kept_story_stays_up_until_the_next_one_begins() {
     let directory = tempfile::tempdir().unwrap();
     let story = std::fs::canonicalize(directory.path()).unwrap().join("story");

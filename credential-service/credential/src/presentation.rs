@@ -29,7 +29,7 @@ mod printed;
 pub use pass::{
     PASS_LIMIT, authenticate_document, document_digest, present_pass, unverified_pass, verify_pass,
 };
-pub use printed::{print_credential, verify_printed};
+pub use printed::{PRINTED_PREFIX, print_credential, verify_printed};
 
 /// Seconds by which clocks may differ.
 pub const LEEWAY: u64 = 60;

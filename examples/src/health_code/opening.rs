@@ -59,7 +59,7 @@ impl Scene {
     pub async fn open(options: &Options, people: [Vec<Person>; 2], stage: &Stage) -> anyhow::Result<Self> {
         // Configurations name files by whole paths, because the parties stand elsewhere.
         let directory = std::fs::canonicalize(&options.directory)?;
-        let data = std::fs::canonicalize(&options.data)?;
+        let data = certificates(&options.data)?;
         let mut parties = Parties::of(&options.causeway)?;
 
         let step = stage.wait("a ledger, and a committee of three");
@@ -122,6 +122,21 @@ impl Scene {
         let place = (gate, to.side.gate());
         Border::open(source, to.agency.clone(), policies, place, &self.network.genesis).await
     }
+}
+
+/// The foreign certificates' directory, as a whole path.
+///
+/// # Errors
+/// If it is not there; the story is not told without them.
+fn certificates(data: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::canonicalize(data).with_context(|| {
+        let expected = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+        format!(
+            "the foreign certificates are missing: they are expected in {}; the public test data belongs beside \
+             the clone, in ../shared/data, and --data names another place",
+            expected.display()
+        )
+    })
 }
 
 /// Has the node write down what it sends.
@@ -190,4 +205,19 @@ async fn lists(agency: &Agency, network: &Network) -> anyhow::Result<usize> {
     let bundle = TrustBundle::from_bytes(&agency.bundle(None).await?)?;
     let trusted = TrustedHead::from_genesis(&network.genesis, &bundle.head)?;
     Ok(bundle.verify(&trusted)?.1.statuses.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_certificates_are_called_missing_with_the_place_where_they_belong() {
+        let missing = certificates(Path::new("../nowhere/dcc")).expect_err("is not there").to_string();
+        let place = std::env::current_dir().expect("there is one").join("../nowhere/dcc");
+        assert!(
+            missing.contains(&*place.to_string_lossy()) && missing.contains("../shared/data"),
+            "{missing}"
+        );
+    }
 }

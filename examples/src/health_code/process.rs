@@ -1,9 +1,9 @@
 //! The parties as processes: each with its own directory, its own log, and an end that is sure to come.
 //!
 //! A party writes the address it listens on into a file; it is ready when it answers there. Whoever drops
-//! [`Parties`] ends them, whatever the reason: an error, a panic, Ctrl-C.
+//! [`Parties`] ends them, whatever the reason: an error, a panic, Ctrl-C. What a story leaves all the same,
+//! because it was to be kept or because kill -9 left it no time, the next one ends ([`end_left`]).
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,8 +16,6 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is asked meanwhile.
 const ASK: Duration = Duration::from_millis(10);
-/// The file that lists what was left running.
-const LEFT: &str = "processes";
 
 /// One running party.
 struct Party {
@@ -122,19 +120,16 @@ impl Parties {
         Ok(())
     }
 
-    /// Leaves all running, and writes down which they are; gives names, addresses and process numbers.
+    /// Leaves all running; gives names, addresses and process numbers.
     ///
     /// # Errors
-    /// The system's.
-    pub fn keep(mut self, directory: &Path) -> anyhow::Result<Vec<(&'static str, String, u32)>> {
+    /// If one has ended.
+    pub fn keep(mut self) -> anyhow::Result<Vec<(&'static str, String, u32)>> {
         let mut kept = Vec::new();
-        let mut list = String::new();
         for party in &mut self.running {
             let id = party.child.id().with_context(|| format!("{} has ended", party.name))?;
-            writeln!(list, "{id}")?;
             kept.push((party.name, party.url.clone(), id));
         }
-        fs::write(directory.join(LEFT), list)?;
         self.running.iter_mut().for_each(|party| party.kept = true);
         Ok(kept)
     }
@@ -194,33 +189,35 @@ fn base(text: &str) -> Option<String> {
     (parsed.port_or_known_default()? != 0).then(|| url.trim_end_matches('/').to_owned())
 }
 
-/// Ends what an earlier story left running below `directory`, and nothing else.
+/// Ends what an earlier story left running below `directory`, however that story ended, and nothing else.
 ///
 /// # Errors
 /// The system's.
 pub async fn end_left(directory: &Path) -> anyhow::Result<usize> {
-    let list = directory.join(LEFT);
-    if !list.exists() {
-        return Ok(0);
+    let left = parties_below(&fs::canonicalize(directory)?);
+    for id in &left {
+        let status = Command::new("kill").args(["-KILL", &id.to_string()]).status().await?;
+        ensure!(status.success(), "process {id}, left by an earlier story, could not be ended");
+        gone(*id).await?;
     }
-    let whole = fs::canonicalize(directory)?;
-    let mut ended = 0;
-    for id in fs::read_to_string(&list)?.lines().filter_map(|line| line.parse::<u32>().ok()) {
-        // The number may have become somebody else's: it is ours if it works in our directory.
-        let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        let ours = words.split(|byte| *byte == 0).any(|word| {
-            let path = Path::new(std::str::from_utf8(word).unwrap_or_default());
-            fs::canonicalize(path).is_ok_and(|path| path != whole && path.starts_with(&whole))
-        });
-        if ours {
-            let status = Command::new("kill").args(["-KILL", &id.to_string()]).status().await?;
-            ensure!(status.success(), "process {id}, left by an earlier story, could not be ended");
-            gone(id).await?;
-            ended += 1;
-        }
-    }
-    fs::remove_file(list)?;
-    Ok(ended)
+    Ok(left.len())
+}
+
+/// The processes that are parties in a directory: the program, told to run in a place below. They are looked
+/// for, because a list of them would lack what its writer did not live to write. None where there is no `/proc`.
+fn parties_below(directory: &Path) -> Vec<u32> {
+    let party = |id: &u32| {
+        let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default(); // ended meanwhile
+        let words: Vec<&str> = words
+            .split(|byte| *byte == 0)
+            .map(|word| std::str::from_utf8(word).unwrap_or_default())
+            .collect();
+        let [program, _, "run", place, ..] = words.as_slice() else { return false };
+        Path::new(program).file_name().is_some_and(|name| name == "causeway")
+            && fs::canonicalize(place).is_ok_and(|place| place != directory && place.starts_with(directory))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(party).collect()
 }
 
 /// Waits until a process is gone; a zombie that its parent has not looked at yet is gone as well.

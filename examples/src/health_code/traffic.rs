@@ -22,7 +22,7 @@ fn kind(kind: &str) -> &str {
         "POST /v1/challenges" => "challenges to wallets",
         "POST /v1/offers" => "claim codes to its own desk",
         "GET /v1/bundle" => "trust bundles",
-        "GET /status/1" => "status lists",
+        "GET /status/{list}" => "status lists",
         "POST /v1/foreign-certificates/verify" => "verdicts on foreign certificates",
         "POST /v1/foreign-certificates/transcode" => "passes for foreign certificates",
         "GET /v1/audit/transcodings/{pass}" => "evidence to the auditor",

@@ -38,7 +38,8 @@ async fn every_documented_address_is_there_and_takes_no_other_method() {
         let concrete = path
             .replace("{id}", &"0".repeat(64))
             .replace("{pass}", &"0".repeat(64))
-            .replace("{job}", &"0".repeat(64));
+            .replace("{job}", &"0".repeat(64))
+            .replace("{list}", "1");
         let answer = town.guangdong.send(method.clone(), &concrete, None, None).await.unwrap();
         assert_ne!(answer.status, 405, "{method} {path}");
         // There may be no credential of that name; there is something at the address.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use credential::exchange::{ChallengeResponse, ClaimRequest, Issued, PassRequest, PassResponse};
 use credential::status::TOKEN_BYTES;
-use did_registry::{Did, Digest, NetworkId};
+use did_registry::{Did, Digest, NetworkId, PublicKey};
 use ledger_chain::bundle::BUNDLE_BYTES;
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -212,6 +212,30 @@ impl Agency {
             request = request.bearer_auth(token);
         }
         self.json(request, path).await
+    }
+
+    /// Issues one credential over a record, as an operator with the role `issue`, to a key that the operator
+    /// knows to be the holder's.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub async fn issue(
+        &self,
+        schema: &Digest,
+        record: &str,
+        holder: &PublicKey,
+        token: &str,
+    ) -> Result<Issued, AgencyError> {
+        const PATH: &str = "/v1/credentials/batch";
+        #[derive(Deserialize)]
+        struct Batch {
+            issued: [Issued; 1],
+        }
+        let items = serde_json::json!([{"record_id": record, "holder": holder}]);
+        let body = serde_json::json!({"schema": schema, "items": items});
+        let request = self.request(Method::POST, PATH).bearer_auth(token).json(&body);
+        let Batch { issued: [issued] } = self.json(request, PATH).await?;
+        Ok(issued)
     }
 
     /// A status list token as it is served at `uri`, or as it was at an epoch if the issuer keeps that.

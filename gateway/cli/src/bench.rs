@@ -42,15 +42,21 @@ const FIGURES: [&str; 13] = [
 ];
 
 /// Measures everything whose name begins with `only`, or everything; takes up to four minutes. Makes its
-/// directories under the system's temporary directory and removes them again, also after Ctrl-C.
+/// directories under the system's temporary directory and removes them again, also after Ctrl-C. `data` is
+/// where the foreign certificates lie.
 ///
 /// # Errors
 /// Whatever does not go as it should; the figures printed before it stand.
-pub fn run(only: Option<&str>) -> anyhow::Result<()> {
+pub fn run(only: Option<&str>, data: &Path) -> anyhow::Result<()> {
     let only = only.unwrap_or_default();
     let wanted: Vec<&str> = FIGURES.into_iter().filter(|name| name.starts_with(only)).collect();
     ensure!(!wanted.is_empty(), "no figure's name begins with {only:?}; there are {}", FIGURES.join(", "));
     let mut report = Report::new(only);
+    ensure!(
+        !report.wants(&[credentials::DCC]) || data.is_dir(),
+        "the foreign certificates are missing: they are expected in {}; --data names another place",
+        std::path::absolute(data)?.display()
+    );
     let scratch = Scratch::new()?;
     // A thread of its own, so that it does not matter whether the caller runs on a runtime.
     std::thread::scope(|scope| {
@@ -58,7 +64,7 @@ pub fn run(only: Option<&str>) -> anyhow::Result<()> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(async {
                 tokio::select! {
-                    outcome = all(&mut report, &scratch.0) => outcome,
+                    outcome = all(&mut report, data, &scratch.0) => outcome,
                     _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
                 }
             })
@@ -70,9 +76,9 @@ pub fn run(only: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn all(report: &mut Report, scratch: &Path) -> anyhow::Result<()> {
+async fn all(report: &mut Report, data: &Path, scratch: &Path) -> anyhow::Result<()> {
     // First what runs on one core and leaves nothing on the disk to tidy up in the background.
-    credentials::measure(report)?;
+    credentials::measure(report, data)?;
     ledger::measure(report, scratch).await?;
     crossing::measure(report, scratch).await?;
     resolve::measure(report, scratch).await
@@ -103,10 +109,16 @@ mod tests {
 
     #[test]
     fn a_name_that_no_figure_has_is_refused_before_anything_is_measured() {
-        let refused = run(Some("crossing.teleport")).unwrap_err().to_string();
+        let refused = run(Some("crossing.teleport"), Path::new("")).unwrap_err().to_string();
         assert!(
             refused.contains("crossing.teleport") && refused.contains("crossing.repeat_p95_ms"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn missing_certificates_are_called_missing_before_anything_is_measured() {
+        let refused = run(None, Path::new("/nowhere/dcc")).unwrap_err().to_string();
+        assert!(refused.contains("expected in /nowhere/dcc"), "{refused}");
     }
 }

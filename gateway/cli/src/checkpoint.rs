@@ -18,6 +18,10 @@
 //!
 //! A challenge that an authentic holder answered is spent, whatever the verdict; a text that is not the
 //! holder's does not spend it, so nobody burns another's challenge.
+//!
+//! **Paper** answers no challenge: a copy is as good as the page, and whoever carries it proves nothing. It is
+//! decided on only where the terms say so, and then the decision brings the signed claims, for an officer to
+//! compare with the page and with the bearer's document.
 
 mod memory;
 mod shown;
@@ -26,12 +30,12 @@ mod terms;
 use std::path::Path;
 
 use credential::facts::{Ages, Facts};
-use credential::presentation::{self, verify_pass, verify_presentation};
+use credential::presentation::{self, verify_pass, verify_presentation, verify_printed};
 use credential::{Finding, Overall, Part, Policy, Reason, Verdict};
-use did_registry::{Digest, Timestamp};
+use did_registry::{Claims, Digest, Timestamp};
 use ledger_chain::Genesis;
 use rand::{CryptoRng, RngCore};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::files::{self, FileError, Journal, Lock};
 use crate::trust::{self, TrustError, TrustFile, Verified};
@@ -83,7 +87,7 @@ impl CheckpointError {
     }
 }
 
-/// What was decided on one thing shown. Says nothing of the person.
+/// What was decided on one thing shown. Says nothing of the person, but for what stands on paper.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Decision {
     /// When.
@@ -96,6 +100,29 @@ pub struct Decision {
     pub verdict: Verdict,
     /// How old keys, rules and status were; `None` if too old, or if nothing could be read.
     pub ages: Option<Ages>,
+    /// What a printed certificate says, signed; `None` for what its holder shows. It is told and not kept.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_object")]
+    pub claims: Option<Claims>,
+}
+
+fn as_object<S: Serializer>(claims: &Option<Claims>, serializer: S) -> Result<S::Ok, S::Error> {
+    claims.as_ref().map(Claims::to_json).serialize(serializer)
+}
+
+/// A verdict on the way to its decision.
+#[derive(Default)]
+struct Decided {
+    verdict: Verdict,
+    ages: Option<Ages>,
+    claims: Option<Claims>,
+    /// The nonce that its holder answered.
+    answered: Option<String>,
+}
+
+impl From<Verdict> for Decided {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, ..Self::default() }
+    }
 }
 
 impl Decision {
@@ -215,13 +242,14 @@ impl Checkpoint {
         Ok(challenge)
     }
 
-    /// Decides on the text of a QR code: a pass (`CWP:`) or an SD-JWT presentation.
+    /// Decides on the text of a QR code: a pass (`CWP:`), an SD-JWT presentation, or a printed certificate
+    /// (`CWE:`) if the terms take paper.
     ///
     /// # Errors
     /// [`CheckpointError::File`] if the decision cannot be written down; then there is none.
     pub fn verify(&mut self, text: &str, now: Timestamp) -> Result<Decision, CheckpointError> {
-        let (verdict, ages, answered) = self.decide(text, now);
-        self.conclude(verdict, ages, answered, now)
+        let decided = self.decide(text, now);
+        self.conclude(decided, now)
     }
 
     /// Decides on a picture in which no text could be read, as `finding` says.
@@ -230,19 +258,14 @@ impl Checkpoint {
     /// [`CheckpointError::File`] if the decision cannot be written down; then there is none.
     pub fn unreadable(&mut self, finding: Finding, now: Timestamp) -> Result<Decision, CheckpointError> {
         let verdict = Verdict { integrity: Part::Bad(finding), ..Verdict::default() };
-        self.conclude(verdict, None, None, now)
+        self.conclude(verdict.into(), now)
     }
 
     /// Writes a verdict down, and then tells it.
-    fn conclude(
-        &mut self,
-        verdict: Verdict,
-        ages: Option<Ages>,
-        answered: Option<String>,
-        now: Timestamp,
-    ) -> Result<Decision, CheckpointError> {
-        let decision =
-            Decision { at: now, policy: self.terms.policy, overall: verdict.overall(), verdict, ages };
+    fn conclude(&mut self, decided: Decided, now: Timestamp) -> Result<Decision, CheckpointError> {
+        let Decided { verdict, ages, claims, answered } = decided;
+        let (policy, overall) = (self.terms.policy, verdict.overall());
+        let decision = Decision { at: now, policy, overall, verdict, ages, claims };
         match answered {
             Some(nonce) => self.memory.answered(&nonce, now)?,
             None => self.memory.seen(now)?,
@@ -291,14 +314,14 @@ impl Checkpoint {
             .facts())
     }
 
-    /// The verdict, the facts' ages, and the nonce that its holder answered.
-    fn decide(&self, text: &str, now: Timestamp) -> (Verdict, Option<Ages>, Option<String>) {
+    fn decide(&self, text: &str, now: Timestamp) -> Decided {
         let facts = match self.facts(now) {
             Ok(facts) => facts,
-            Err(finding) => {
-                return (Verdict { freshness: Part::Open(finding), ..Verdict::default() }, None, None);
-            }
+            Err(finding) => return Verdict { freshness: Part::Open(finding), ..Verdict::default() }.into(),
         };
+        if shown::is_printed(text) {
+            return self.decide_on_paper(text, facts, now);
+        }
         let nonce = shown::unverified_nonce(text);
         let known = nonce.as_deref().map_or(Known::Never, |nonce| self.memory.known(nonce, now));
         let challenge = presentation::Challenge {
@@ -333,7 +356,17 @@ impl Checkpoint {
             verdict.freshness = Part::Bad(finding);
         }
         let answered = nonce.filter(|_| authentic && known == Known::Open);
-        (verdict, decided.ages, answered)
+        Decided { verdict, ages: decided.ages, claims: None, answered }
+    }
+
+    fn decide_on_paper(&self, text: &str, facts: &Facts, now: Timestamp) -> Decided {
+        if !self.terms.paper {
+            let detail = "this checkpoint takes no printed certificates: anybody may hold a copy";
+            let integrity = Part::Bad(Finding::new(Reason::WrongKind, detail));
+            return Verdict { integrity, ..Verdict::default() }.into();
+        }
+        let decided = verify_printed(text, &self.terms.policy, facts, now, self.terms.limits);
+        Decided { verdict: decided.verdict, ages: decided.ages, claims: decided.claims, answered: None }
     }
 }
 

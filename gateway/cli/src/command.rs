@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use did_registry::Secret;
 use gateway::clock::Clock;
 
 use crate::actor::{ActorDirectory, Safe};
@@ -16,6 +17,8 @@ use crate::ledger::Ledger;
 use crate::screen::Screen;
 
 mod audit;
+mod bundle;
+mod certificate;
 mod checkpoint;
 mod committee;
 mod did;
@@ -62,6 +65,12 @@ enum Command {
     /// Decide at a gate, also with the cable out.
     #[command(subcommand)]
     Checkpoint(checkpoint::CheckpointCommand),
+    /// Fetch what a courier carries to a checkpoint without a network.
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
+    /// Issue and print certificates on paper.
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// Recompute what an agency decided.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -74,6 +83,9 @@ struct BenchArgs {
     /// Measure only figures whose names begin so, such as `ledger.` or `crossing.repeat`.
     #[arg(long, value_name = "PREFIX")]
     only: Option<String>,
+    /// The foreign certificates.
+    #[arg(long, value_name = "DIR", default_value = "../shared/data/dcc")]
+    data: PathBuf,
 }
 
 /// How a command ended.
@@ -124,8 +136,10 @@ pub async fn run(cli: Cli, world: World<'_, '_>) -> anyhow::Result<Ending> {
         Command::Policy(command) => Box::pin(publish::policy(command, world)).await,
         Command::Wallet(args) => Box::pin(wallet::run(args, world)).await,
         Command::Checkpoint(command) => Box::pin(checkpoint::run(command, world)).await,
+        Command::Bundle(command) => Box::pin(bundle::run(command, world)).await,
+        Command::Certificate(command) => Box::pin(certificate::run(command, world)).await,
         Command::Audit(command) => Box::pin(audit::run(command, world)).await,
-        Command::Bench(args) => crate::bench::run(args.only.as_deref()).map(|()| Ending::Good),
+        Command::Bench(args) => crate::bench::run(args.only.as_deref(), &args.data).map(|()| Ending::Good),
     }
 }
 
@@ -174,6 +188,26 @@ impl SafePath {
     }
 }
 
+/// An operator's token. It is no word of the command line, because everybody on the machine can read those.
+#[derive(Args, Debug, Clone)]
+struct OperatorToken {
+    /// A file that holds the operator's token; by default the token itself is in CAUSEWAY_TOKEN.
+    #[arg(long = "token-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl OperatorToken {
+    fn read(&self) -> anyhow::Result<Secret<String>> {
+        let mut token = match &self.file {
+            Some(file) => files::read_text(file, 1024)?,
+            None => std::env::var("CAUSEWAY_TOKEN")
+                .context("an operator's token is in CAUSEWAY_TOKEN, or in a file named by --token-file")?,
+        };
+        token.truncate(token.trim_end().len());
+        Ok(Secret::new(token))
+    }
+}
+
 /// A path as others, who stand elsewhere, find it.
 fn absolute(path: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
     Ok(path.map(std::path::absolute).transpose()?)
@@ -188,6 +222,18 @@ mod tests {
     #[test]
     fn the_commands_are_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_operators_token_comes_from_a_file_and_never_from_the_command_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, "secret\n").unwrap();
+        assert_eq!(OperatorToken { file: Some(file) }.read().unwrap().expose(), "secret");
+        let words = "audit transcoding --node N --genesis G --gateway U --pass P --token secret";
+        assert!(Cli::try_parse_from(std::iter::once("causeway").chain(words.split(' '))).is_err());
+        let words = words.replace("--token secret", "--token-file F");
+        Cli::try_parse_from(std::iter::once("causeway").chain(words.split(' '))).unwrap();
     }
 
     #[test]

@@ -136,17 +136,20 @@ pub async fn fetch_receipt(
     Ok(false)
 }
 
-/// A policy by identifier, by the beginning of one, or by name (then its latest version).
+/// A policy by identifier, by the beginning of one, or by name (then its latest version); of one `verifier`, or
+/// of anybody. Anybody may publish under any name, so only with a verifier does a name stay good.
 ///
 /// # Errors
 /// [`WalletError::Missing`] if none fits, or several do.
 pub fn find_policy<'a>(
     facts: impl IntoIterator<Item = &'a Facts>,
+    verifier: Option<&Did>,
     name: &str,
 ) -> Result<(&'a Facts, &'a Policy), WalletError> {
     let mut found: Option<(&Facts, Digest, &Policy)> = None;
     for facts in facts {
-        for (id, policy) in &facts.policies {
+        let whose = |policy: &Policy| verifier.is_none_or(|verifier| *verifier == policy.verifier);
+        for (id, policy) in facts.policies.iter().filter(|(_, policy)| whose(policy)) {
             let by_id = name.len() >= 8 && id.to_string().starts_with(name);
             if !by_id && policy.name != name {
                 continue;
@@ -154,7 +157,9 @@ pub fn find_policy<'a>(
             found = match found {
                 Some((_, known, _)) if known == *id => found,
                 Some((_, _, known)) if known.name != policy.name || known.verifier != policy.verifier => {
-                    return Err(WalletError::Missing("policy that this name alone describes"));
+                    return Err(WalletError::Missing(
+                        "policy that this alone describes: say whose it is, or give its whole identifier",
+                    ));
                 }
                 Some((_, _, known)) if known.version > policy.version => found,
                 _ => Some((facts, *id, policy)),
@@ -177,14 +182,20 @@ pub fn find_holding<'a>(
 ) -> Result<&'a Holding, WalletError> {
     match wanted {
         None => file.wallet.holding(credential_type.as_str()),
-        Some(prefix) => {
-            let mut fitting =
-                file.wallet.holdings.iter().filter(|holding| holding.id().to_string().starts_with(prefix));
-            match (fitting.next(), fitting.next()) {
-                (Some(holding), None) => Ok(holding),
-                _ => Err(WalletError::Missing("credential that this identifier alone begins")),
-            }
-        }
+        Some(prefix) => holding(file, prefix),
+    }
+}
+
+/// The one credential whose identifier begins with `prefix`.
+///
+/// # Errors
+/// [`WalletError::Missing`].
+pub fn holding<'a>(file: &'a WalletFile, prefix: &str) -> Result<&'a Holding, WalletError> {
+    let mut fitting =
+        file.wallet.holdings.iter().filter(|holding| holding.id().to_string().starts_with(prefix));
+    match (fitting.next(), fitting.next()) {
+        (Some(holding), None) => Ok(holding),
+        _ => Err(WalletError::Missing("credential that this identifier alone begins")),
     }
 }
 
@@ -223,7 +234,8 @@ pub async fn ask(
     same_ledger(&genesis, &info.ledger)?;
     let trust = file.follow(agency, genesis).await?;
     let facts = fresh(&trust, clock.now())?;
-    let (_, policy) = find_policy([facts], policy)?;
+    // Whoever was asked is asked for a policy of its own: a stranger's of the same name is not in the way.
+    let (_, policy) = find_policy([facts], Some(&info.did), policy)?;
     let (id, verifier) = (policy.id(), policy.verifier.clone());
     let challenge = agency.challenge(&id).await?;
     // The wallet checks this once more before it answers; here so that nothing false is put to the holder.
@@ -320,4 +332,36 @@ fn gateway_of(facts: &Facts, did: &Did) -> Option<Agency> {
     let record = facts.dids.get(did)?;
     let service = record.services.iter().find(|service| service.kind == "CausewayGateway")?;
     Agency::new(&service.endpoint).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Town;
+
+    #[test]
+    fn a_name_that_a_stranger_publishes_too_still_finds_the_verifiers_own_policy() {
+        let town = Town::new(1);
+        let directory = tempfile::tempdir().unwrap();
+        let mut trust = TrustFile::open(&directory.path().join("trust.bin"), town.genesis.clone()).unwrap();
+        let mut facts = trust.import(town.bundle(0, None)).unwrap().facts().clone();
+        let own = &town.agency.did;
+        assert_eq!(find_policy([&facts], None, "entry").unwrap().1, &town.entry);
+
+        let squatted = Policy { verifier: town.stranger.did.clone(), version: 9, ..town.entry.clone() };
+        let newer = Policy { version: 2, ..town.entry.clone() };
+        for policy in [&squatted, &newer] {
+            facts.policies.insert(policy.id(), policy.clone());
+        }
+        let several = find_policy([&facts], None, "entry").unwrap_err().to_string();
+        assert!(several.contains("say whose it is"), "{several}");
+        assert_eq!(find_policy([&facts], Some(own), "entry").unwrap().1, &newer, "the latest of its own");
+        let (old, stranger) = (town.entry.id().to_string(), squatted.id().to_string());
+        assert_eq!(
+            find_policy([&facts], None, &old).unwrap().1,
+            &town.entry,
+            "an identifier is nobody else's"
+        );
+        assert!(find_policy([&facts], Some(own), &stranger).is_err(), "a stranger's policy is not asked for");
+    }
 }

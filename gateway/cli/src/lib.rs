@@ -3,7 +3,7 @@
 //! **What.** Commands for everybody: validator operators run a node, agencies a gateway, committee members
 //! vote, citizens keep a wallet, checkpoints decide offline, regulators recompute decisions. The library holds
 //! what the demo and the story tests share with the commands: [`setup`], [`checkpoint`], [`audit`],
-//! [`wallet_file`], [`paper`].
+//! [`wallet_file`], [`form`], [`paper`].
 //!
 //! **Picture.**
 //! ```text
@@ -17,7 +17,7 @@
 //! ```
 //!
 //! **Absent on purpose.** 1. Decisions: those are made in the pure crates. 2. Secrets on the command line or
-//! in output, but for the one token that `gateway init` shows once.
+//! in output, but for the one token that `gateway init` shows once, and a claim code, which works once.
 
 #![cfg_attr(
     test,
@@ -34,6 +34,7 @@ pub mod committee;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod form;
 pub mod holder;
 pub mod identity;
 pub mod ledger;

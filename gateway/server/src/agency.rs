@@ -11,6 +11,7 @@ mod follower;
 mod foreign;
 mod issue;
 mod ledger;
+mod lists;
 mod passes;
 mod rows;
 mod source;
@@ -49,8 +50,9 @@ use anchors::Anchors;
 use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
+use lists::StatusLists;
 use source::Sources;
-use statuses::Statuses;
+use statuses::Publisher;
 use trust::{Own, Trust};
 
 /// Heads remembered over restarts, canonical bytes in hexadecimal.
@@ -65,7 +67,7 @@ pub struct Agency {
     clock: Clock,
     limits: AgeLimits,
     trust: Trust,
-    statuses: Statuses,
+    statuses: StatusLists,
     anchors: Anchors,
     sources: Sources,
     challenges: Challenges,
@@ -130,9 +132,6 @@ pub enum AgencyError {
     /// Too few or too many at once.
     #[error("one call takes 1 to {0} items")]
     BatchSize(usize),
-    /// The status list has no free entry.
-    #[error("the status list is full")]
-    ListFull,
     /// The policy gives no pass.
     #[error("this policy gives no pass")]
     NoPass,
@@ -178,14 +177,14 @@ impl Agency {
         let writer = Arc::new(LedgerWriter::new(follower, genesis.id(), did.clone(), keys.control));
         let status_key = SigningKey::from_bytes(es256.1.suite(), es256.1.to_secret().expose())
             .expect("a key that was loaded loads again");
-        let statuses = Statuses::open(
-            vault.clone(),
-            writer.clone(),
-            did.clone(),
-            (es256.0.clone(), status_key),
-            format!("{}/status/1", config.public_url),
-            clock.clone(),
-        )?;
+        let statuses = StatusLists::open(Publisher {
+            vault: vault.clone(),
+            writer: writer.clone(),
+            issuer: did.clone(),
+            key: (es256.0.clone(), status_key),
+            public_url: config.public_url.clone(),
+            clock: clock.clone(),
+        })?;
         let anchors = Anchors::new(vault.clone(), writer, did.clone(), config.anchor);
         let agency = Arc::new(Self {
             audience: did.to_string(),
@@ -221,7 +220,7 @@ impl Agency {
             loop {
                 ticks.tick().await;
                 if let Err(error) = self.statuses.publish_rest().await {
-                    tracing::warn!(%error, "the status list waits for the ledger");
+                    tracing::warn!(%error, "a status list waits for the ledger");
                 }
                 if let Err(error) = self.refresh(None).await {
                     tracing::warn!(%error, "the view of the ledger grows older");
@@ -301,17 +300,17 @@ impl Agency {
         }
     }
 
-    /// The status list token to serve; none before the first is published.
-    pub fn status_token(&self) -> Option<Arc<str>> {
-        Some(self.statuses.token()).filter(|token| !token.is_empty())
+    /// The token of a status list to serve; none before the first is published.
+    pub fn status_token(&self, list: u32) -> Option<Arc<str>> {
+        self.statuses.token(list)
     }
 
-    /// The status list token as it was at an epoch.
+    /// The token of a status list as it was at an epoch.
     ///
     /// # Errors
     /// [`AgencyError::Missing`] for an epoch that was never published, or the vault's.
-    pub fn status_token_at(&self, epoch: u64) -> Result<String, AgencyError> {
-        self.statuses.token_at(epoch)?.ok_or(AgencyError::Missing("epoch of the status list"))
+    pub fn status_token_at(&self, list: u32, epoch: u64) -> Result<String, AgencyError> {
+        statuses::token_at(&self.vault, list, epoch)?.ok_or(AgencyError::Missing("epoch of the status list"))
     }
 
     /// Writes to the audit log what an operator did that changed nothing here; a change is noted where it is

@@ -70,7 +70,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
     let calls = Router::new()
         .route("/v1/agency", get(trust::agency))
         .route("/v1/trust/refresh", post(trust::refresh))
-        .route("/status/1", get(trust::status_list))
+        .route("/status/{list}", get(trust::status_list))
         .route("/v1/records/imports/{job}", get(records::job))
         .route("/v1/offers", post(credentials::offer))
         .route("/v1/claims", post(credentials::claim))

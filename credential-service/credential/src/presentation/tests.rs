@@ -302,7 +302,7 @@ impl World {
         match format {
             SdJwtVc => verify_presentation(text, &self.entry.id(), &self.facts, challenge, None),
             Pass => verify_pass(text, &self.gate.id(), &self.facts, challenge),
-            Printed => verify_printed(text, &self.facts, challenge.now, challenge.limits),
+            Printed => verify_printed(text, &self.entry.id(), &self.facts, challenge.now, challenge.limits),
         }
     }
 

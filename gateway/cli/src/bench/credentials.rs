@@ -27,20 +27,19 @@ use super::subject;
 
 const SD_JWT: [&str; 2] = ["credential.sdjwt_es256.issue_per_s", "credential.sdjwt_es256.verify_per_s"];
 const JCS: [&str; 2] = ["credential.jcs.issue_per_s", "credential.jcs.verify_per_s"];
-const DCC: &str = "dcc.verify_us";
+pub(super) const DCC: &str = "dcc.verify_us";
 /// Times each certificate is verified.
 const REPEATS: usize = 300;
-/// The national certificates.
-const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/dcc");
 
-pub(super) fn measure(report: &mut Report) -> anyhow::Result<()> {
+/// `data` is where the national certificates lie.
+pub(super) fn measure(report: &mut Report, data: &Path) -> anyhow::Result<()> {
     if report.wants(&[SD_JWT, JCS].concat()) {
         let office = Office::open()?;
         sd_jwts(report, &office)?;
         documents(report, &office)?;
     }
     if report.wants(&[DCC]) {
-        certificates(report, Path::new(CERTIFICATES))?;
+        certificates(report, data)?;
     }
     Ok(())
 }

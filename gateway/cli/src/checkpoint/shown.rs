@@ -6,7 +6,7 @@ use std::str::FromStr;
 use credential::dcc::{base45, zlib};
 use credential::json::{self, Limits};
 use credential::jws::Jws;
-use credential::presentation::PASS_LIMIT;
+use credential::presentation::{PASS_LIMIT, PRINTED_PREFIX};
 use rand::{CryptoRng, RngCore};
 use serde_json::Value;
 
@@ -66,6 +66,11 @@ impl FromStr for Challenge {
 /// Whether a text has the form of an SD-JWT; a pass has another alphabet.
 pub(super) fn is_sd_jwt(text: &str) -> bool {
     text.contains('~')
+}
+
+/// Whether a text begins as a printed certificate does.
+pub(super) fn is_printed(text: &str) -> bool {
+    text.starts_with(PRINTED_PREFIX)
 }
 
 /// The nonce that a text says it answers. It only finds the challenge; the signature over it comes later.

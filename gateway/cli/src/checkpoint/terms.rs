@@ -21,6 +21,10 @@ pub struct Terms {
     /// The name that holders sign for: 1 to 128 printable characters. With a name of its own, what is shown
     /// here is of no use elsewhere.
     pub audience: String,
+    /// Whether printed certificates are taken too. Paper has no key: a copy is as good as the page, so an officer
+    /// compares what is signed with the bearer's document.
+    #[serde(default)]
+    pub paper: bool,
     /// Seconds in which a challenge is answered, 10 to 3,600.
     #[serde(default = "five_minutes")]
     pub answer_seconds: u64,
@@ -34,11 +38,12 @@ fn five_minutes() -> u64 {
 }
 
 impl Terms {
-    /// Terms with the usual times: five minutes to answer, amber at 24 h, refusal at 72 h.
+    /// Terms with the usual times: five minutes to answer, amber at 24 h, refusal at 72 h. No paper.
     pub fn new(policy: Digest, audience: &str) -> Self {
         Self {
             policy,
             audience: audience.to_owned(),
+            paper: false,
             answer_seconds: five_minutes(),
             limits: AgeLimits::default(),
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use credential::presentation::present_pass;
+use credential::presentation::{present_pass, print_credential};
 use credential::sd_jwt;
 use did_registry::{SigningKey, Suite};
 use ledger_chain::bundle::TrustBundle;
@@ -96,6 +96,65 @@ fn a_presentation_of_a_credential_is_decided_as_well() {
         assert_eq!(decision.overall, overall, "{:?}", decision.verdict);
         assert_eq!(codes(&checkpoint.verify(&shown, now).unwrap())[0], "REPLAYED");
     }
+}
+
+#[test]
+fn paper_is_decided_on_under_the_rule_and_only_where_the_terms_take_it() {
+    let (mut gate, mut without) = Gate::new();
+    let now = gate.at(60);
+    let key = gate.holder.public_key();
+    let page = |result: &str, index| {
+        print_credential(&gate.town.test_document(&gate.town.agency, &key, result, index))
+    };
+    let (negative, positive, revoked) = (page("negative", 8), page("positive", 9), page("negative", 10));
+    let stranger = print_credential(&gate.town.test_document(&gate.town.stranger, &key, "negative", 8));
+    // A pass is shown by its holder's key: whoever prints it takes the key away.
+    let pass = print_credential(&gate.pass);
+    let refused = without.verify(&pass, now).unwrap();
+    assert_eq!((refused.overall, codes(&refused)), (Overall::Refuse, vec!["WRONG_KIND"]));
+    assert!(refused.verdict.findings()[0].detail.contains("no printed certificates"), "{refused:?}");
+
+    let directory = tempfile::tempdir().unwrap();
+    let terms = Terms { paper: true, ..Terms::new(gate.town.entry.id(), "Desk 1") };
+    Checkpoint::init(directory.path(), &gate.town.genesis, &terms).unwrap();
+    let mut desk = Checkpoint::open(directory.path()).unwrap();
+    let early = desk.verify(&negative, now).unwrap();
+    assert_eq!((early.overall, codes(&early)), (Overall::Undecided, vec!["LIST_STALE"]), "no bundle yet");
+    gate.town.revoke(10);
+    desk.import(gate.town.bundle(1, None)).unwrap();
+    for _ in 0..2 {
+        let decision = desk.verify(&negative, now).unwrap();
+        assert_eq!(
+            decision.overall,
+            Overall::Accept,
+            "a copy is as good as the page: {:?}",
+            decision.verdict
+        );
+        assert_eq!(decision.verdict.holder, Part::NotChecked, "paper has no key");
+        let signed = decision.claims.as_ref().unwrap().to_json();
+        assert_eq!((signed.len(), &signed["result"]), (2, &Value::from("negative")), "for the officer");
+        assert!(serde_json::to_value(&decision).unwrap()["claims"]["sampled"].is_string());
+    }
+    for (text, code) in [
+        (&positive, "RULE_FAILED"),
+        (&revoked, "REVOKED"),
+        (&stranger, "ISSUER_NOT_RECOGNISED"),
+        (&pass, "WRONG_KIND"),
+        (&negative[..negative.len() - 4].to_owned(), "BAD_ENCODING"),
+        (&"CWE:".to_owned(), "BAD_ENCODING"),
+    ] {
+        let decision = desk.verify(text, now).unwrap();
+        assert_eq!(
+            (decision.overall, codes(&decision)[0]),
+            (Overall::Refuse, code),
+            "{:?}",
+            decision.verdict
+        );
+    }
+    let late = desk.verify(&negative, now.plus(73 * HOUR)).unwrap();
+    assert_eq!((late.overall, codes(&late)), (Overall::Undecided, vec!["LIST_STALE"]));
+    let log = fs::read_to_string(directory.path().join("verdicts.jsonl")).unwrap();
+    assert!(log.contains("REVOKED") && !log.contains("negative") && !log.contains("sampled"), "{log}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 
-use super::{Ending, World};
+use super::{Ending, OperatorToken, World};
 use crate::agency::Agency;
 use crate::audit::{self, AuditedPass, Evidence, Lists, Outcome, Report};
 use crate::ledger::Ledger;
@@ -34,12 +34,12 @@ pub(super) struct TranscodingArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "gateway", required_unless_present = "gateway")]
     evidence: Option<PathBuf>,
     /// The agency to ask for it.
-    #[arg(long, value_name = "URL", requires = "token")]
+    #[arg(long, value_name = "URL")]
     gateway: Option<String>,
-    /// The token of an operator with the role audit.
-    #[arg(long, env = "CAUSEWAY_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// A status list token of that time; repeat for several.
+    /// For the agency: an operator with the role audit.
+    #[command(flatten)]
+    token: OperatorToken,
+    /// A status list token of that time, if the issuer does not serve it any more; repeat for several.
     #[arg(long = "status-list", value_name = "FILE")]
     lists: Vec<PathBuf>,
     /// A host that a status list may be fetched from, host or host:port; repeat for several. None is called else.
@@ -54,7 +54,7 @@ pub(super) async fn run(command: AuditCommand, world: World<'_, '_>) -> anyhow::
         (Some(file), _) => audit::read_evidence(file)?,
         (None, Some(url)) => {
             let path = format!("/v1/audit/transcodings/{}", pass.digest());
-            Agency::new(url)?.get(&path, &[], args.token.as_deref()).await?
+            Agency::new(url)?.get(&path, &[], Some(args.token.read()?.expose())).await?
         }
         (None, None) => anyhow::bail!("give the --evidence, or the --gateway to ask for it"),
     };

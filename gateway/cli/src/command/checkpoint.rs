@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use did_registry::Digest;
+use comfy_table::Cell;
+use credential::presentation::PRINTED_PREFIX;
+use did_registry::{ClaimValue, Claims, Digest};
 use rand::rngs::OsRng;
 
-use super::{Ending, World};
+use super::{Ending, World, bundle};
 use crate::agency::Agency;
 use crate::checkpoint::{Checkpoint, Decision, Terms};
 use crate::paper;
@@ -35,6 +37,9 @@ pub(super) enum CheckpointCommand {
         /// The name that travellers sign for: this gate's own.
         #[arg(long, value_name = "NAME")]
         audience: String,
+        /// Also take printed certificates. Paper has no key, so a copy is as good as the page.
+        #[arg(long)]
+        paper: bool,
         /// Hours after which a verdict warns of old lists.
         #[arg(long, value_name = "HOURS", default_value_t = 24)]
         amber: u64,
@@ -93,8 +98,9 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
     let now = world.clock.now();
     let screen = world.screen;
     match command {
-        CheckpointCommand::Init { directory, genesis, policy, audience, amber, refuse } => {
+        CheckpointCommand::Init { directory, genesis, policy, audience, paper, amber, refuse } => {
             let mut terms = Terms::new(policy.parse::<Digest>()?, &audience);
+            terms.paper = paper;
             terms.limits.amber = amber.saturating_mul(3600);
             terms.limits.refuse = refuse.saturating_mul(3600);
             Checkpoint::init(&directory, &trust::read_genesis(&genesis)?, &terms)?;
@@ -103,7 +109,8 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
                 "checkpoint",
                 format!("{audience}, policy {}", terms.policy.short()),
             )?;
-            screen.line(format!("next: causeway checkpoint import {} BUNDLE", directory.display()))?;
+            screen.line(format!("next: causeway checkpoint import {} URL", directory.display()))?;
+            screen.line(format!("or, with a courier: {}", bundle::errand(None)))?;
             Ok(Ending::Good)
         }
         CheckpointCommand::Import { directory, source } => import(&directory, &source, screen).await,
@@ -130,13 +137,19 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
 async fn import(directory: &Path, source: &str, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
     let mut checkpoint = Checkpoint::open(directory)?;
     let before = checkpoint.trusted().map(|trusted| trusted.head().head().height);
-    let bundle = if source.starts_with("http://") || source.starts_with("https://") {
+    let brought = if source.starts_with("http://") || source.starts_with("https://") {
         Agency::new(source)?.bundle(before).await?
     } else {
         files::read(Path::new(source), ledger_chain::bundle::BUNDLE_BYTES)?
     };
-    let bytes = bundle.len();
-    let trusted = checkpoint.import(bundle).map_err(|error| anyhow::anyhow!("{}: {error}", error.code()))?;
+    let bytes = brought.len();
+    let trusted = checkpoint.import(brought).map_err(|error| match error.code() {
+        code @ "INCONSISTENT_HISTORY" => anyhow::anyhow!(
+            "{code}: {error}; this one was fetched for another checkpoint, or for another height: {}",
+            bundle::errand(before)
+        ),
+        code => anyhow::anyhow!("{code}: {error}"),
+    })?;
     let (head, facts) = (trusted.head().head(), trusted.facts());
     screen.headline(Tone::Good, "bundle", format!("height {}, {}, {bytes} bytes", head.height, head.time))?;
     screen.facts(&[
@@ -144,6 +157,7 @@ async fn import(directory: &Path, source: &str, screen: &mut Screen<'_>) -> anyh
         ("issuers", facts.recognitions.len().to_string()),
         ("policies", facts.policies.len().to_string()),
         ("status lists", facts.statuses.len().to_string()),
+        ("next time", bundle::errand(Some(head.height))),
     ])?;
     Ok(Ending::Good)
 }
@@ -187,7 +201,9 @@ fn verify(
 
 /// Of several codes in a picture the one that is for a checkpoint; otherwise the first, to be refused by name.
 fn chosen(texts: &[String]) -> &str {
-    let ours = texts.iter().find(|text| text.starts_with("CWP:") || text.contains('~'));
+    let ours = texts
+        .iter()
+        .find(|text| text.starts_with("CWP:") || text.starts_with(PRINTED_PREFIX) || text.contains('~'));
     ours.or(texts.first()).map_or("", String::as_str)
 }
 
@@ -207,7 +223,22 @@ fn show(screen: &mut Screen<'_>, checkpoint: &Checkpoint, decision: &Decision) -
     if decision.ages.is_some_and(|ages| ages.amber) {
         screen.headline(Tone::Warning, "AMBER", "the lists are old: fetch a trust bundle")?;
     }
-    Ok(())
+    decision.claims.as_ref().map_or(Ok(()), |claims| show_signed(screen, claims))
+}
+
+/// What is signed in the code of a page: a page can be forged around a true code, and carried by anybody.
+fn show_signed(screen: &mut Screen<'_>, claims: &Claims) -> anyhow::Result<()> {
+    screen.headline(
+        Tone::Warning,
+        "PAPER",
+        "compare what is signed with the page, and with the bearer's document:",
+    )?;
+    let row = |(name, value): (&str, &ClaimValue)| {
+        let value = value.to_json();
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        vec![Cell::new(name.replace('_', " ")), Cell::new(value)]
+    };
+    Ok(screen.table(&["signed", "value"], claims.iter().map(row).collect())?)
 }
 
 fn status(
@@ -234,10 +265,14 @@ fn status(
     });
     let limits =
         format!("amber at {} h, no decision at {} h", terms.limits.amber / 3600, terms.limits.refuse / 3600);
+    let paper = if terms.paper { "taken" } else { "not taken" };
+    let height = checkpoint.trusted().map(|trusted| trusted.head().head().height);
     screen.facts(&[
         ("gate", terms.audience.clone()),
         ("rule", rule),
+        ("paper", paper.to_owned()),
         ("bundle", head),
+        ("courier", bundle::errand(height)),
         ("limits", limits),
     ])?;
     Ok(if ready.is_ok() { Ending::Good } else { Ending::Open })

@@ -7,13 +7,14 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use credential::{Part, Policy};
+use did_registry::Did;
 use ledger_chain::Genesis;
 use ledger_chain::receipt::Anchored;
 use rand::rngs::OsRng;
 use serde_json::Value;
 use wallet::{Answer, ConsentReceipt, WalletError};
 
-use super::{Ending, World, publish};
+use super::{Ending, World, certificate, publish};
 use crate::agency::Agency;
 use crate::checkpoint::Challenge;
 use crate::holder::{self, Asked};
@@ -56,6 +57,9 @@ enum WalletCommand {
     WillPass {
         /// The policy's identifier, the beginning of it, or its name.
         policy: String,
+        /// Whose policy it is, where several agencies have one of that name.
+        #[arg(long, value_name = "DID")]
+        verifier: Option<Did>,
         /// The credential to use; by default the newest of the type that is asked for.
         #[arg(long, value_name = "ID")]
         credential: Option<String>,
@@ -64,7 +68,7 @@ enum WalletCommand {
     Apply {
         /// The agency's address, http(s)://host:port.
         url: String,
-        /// The policy's identifier, the beginning of it, or its name.
+        /// The identifier of a policy of that agency, the beginning of it, or its name.
         policy: String,
         /// The credential to use; by default the newest of the type that is asked for.
         #[arg(long, value_name = "ID")]
@@ -95,6 +99,16 @@ enum WalletCommand {
         /// Ask the receivers for the proofs that are not here yet.
         #[arg(long)]
         fetch: bool,
+    },
+    /// Print a credential onto one page with its code, for those who take paper.
+    Print {
+        /// Its identifier, or the beginning of it.
+        id: String,
+        /// The page, a PDF.
+        page: PathBuf,
+        /// How it looks: titles, labels, order; without one the credential names itself.
+        #[arg(long, value_name = "FILE")]
+        form: Option<PathBuf>,
     },
     /// What this wallet did.
     Log,
@@ -134,10 +148,10 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
         }
         WalletCommand::List => list(&file, screen),
         WalletCommand::Show { id } => show(&file, &id, screen),
-        WalletCommand::WillPass { policy, credential } => {
+        WalletCommand::WillPass { policy, verifier, credential } => {
             let trusted = file.all_trust(&file.genesis(genesis)?)?;
             let facts = trusted.iter().filter_map(|trust| Some(trust.current()?.facts()));
-            let (facts, policy) = holder::find_policy(facts, &policy)?;
+            let (facts, policy) = holder::find_policy(facts, verifier.as_ref(), &policy)?;
             let holding = holder::find_holding(&file, credential.as_deref(), &policy.credential_type)?;
             will_pass(screen, &holder::will_pass(holding, policy, facts, clock.now())?, policy)
         }
@@ -210,6 +224,14 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
                 }
             }
             receipts(&file, &genesis, screen)
+        }
+        WalletCommand::Print { id, page, form } => {
+            let holding = holder::holding(&file, &id)?;
+            let ending = certificate::print(holding.issued(), &page, form.as_deref(), screen)?;
+            let what = format!("printed {}", holding.id().short());
+            file.wallet.note(clock.now(), what);
+            file.save()?;
+            Ok(ending)
         }
         WalletCommand::Log => {
             for entry in &file.wallet.log {

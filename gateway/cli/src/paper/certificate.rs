@@ -28,21 +28,27 @@ use krilla::metadata::{DateTime, Metadata};
 use krilla::outline::{Outline, OutlineNode};
 use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
+use serde::Deserialize;
 
 use super::code::Modules;
 use super::page::{HEIGHT, Sheet, WIDTH};
 use super::{Fonts, PaperError, layout};
 
-/// A language of the page, for its instructions and for screen readers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A language of the page, for its instructions and for screen readers; written as its BCP 47 tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 pub enum Language {
     /// English.
+    #[default]
+    #[serde(rename = "en")]
     English,
     /// 简体中文.
+    #[serde(rename = "zh-Hans")]
     SimplifiedChinese,
     /// 繁體中文.
+    #[serde(rename = "zh-Hant")]
     TraditionalChinese,
     /// Português.
+    #[serde(rename = "pt")]
     Portuguese,
 }
 

@@ -10,8 +10,8 @@ use rand::rngs::OsRng;
 use serde_json::{Map, Value};
 
 use super::anchors::Anchors;
+use super::lists::StatusLists;
 use super::rows::{CommitmentKind, ISSUED, IssuedRow, OFFERS, OfferRow};
-use super::statuses::Statuses;
 use super::{Agency, AgencyError, note};
 use crate::audit::Subject;
 use crate::record::{self, RECORDS, Record, RecordStatus};
@@ -147,7 +147,7 @@ impl Agency {
         schema.check_full(&record.claims)?;
         self.may_issue(&schema.credential_type)?;
         let expires = now.plus(CREDENTIAL_DAYS * 86_400);
-        let index = Statuses::allocate(change)?;
+        let index = StatusLists::allocate(change)?;
         let kind = type_name(&schema.credential_type, &record.schema);
         let status = self.statuses.reference(index);
         let issuer = self.did.to_string();

@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::anchors::Anchors;
 use super::challenges;
 use super::evidence::evidence_row;
+use super::lists::StatusLists;
 use super::rows::{CommitmentKind, EvidenceRow, IssuedRow, TRANSCODINGS};
-use super::statuses::Statuses;
 use super::trust::View;
 use super::{Agency, AgencyError, note};
 use crate::audit::Subject;
@@ -179,7 +179,7 @@ impl Agency {
         let kind = type_name(&terms.credential_type, &schema);
         let consented = trail.consent.as_ref().map(|consent| consent.consent.digest());
         let (pass, digest) = self.vault.write(|change| {
-            let status_index = Statuses::allocate(change)?;
+            let status_index = StatusLists::allocate(change)?;
             let claims = transcoding.pass_claims();
             let credential = self.sign_document(&kind, &claims, holder, now, expires, status_index)?;
             let digest = document_digest(&Value::Object(credential.clone()));

@@ -32,7 +32,7 @@ pub(crate) struct IssuedRow {
     pub credential_type: CredentialType,
     /// Under which schema.
     pub schema: Digest,
-    /// Its entry in the status list.
+    /// Its number in the status lists: see [`super::lists`].
     pub status_index: u64,
     /// The digest whose commitment is anchored.
     pub digest: Digest,

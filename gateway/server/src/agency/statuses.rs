@@ -1,4 +1,4 @@
-//! The agency's status list: two bits a credential, one list, its head on the ledger.
+//! One of the agency's status lists: two bits a credential, its head on the ledger.
 //!
 //! A change is in the vault before it is published, and the token that is served is always the one whose
 //! digest the ledger has: it changes over only when the ledger has taken the new head. Changes are counted,
@@ -6,30 +6,45 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use credential::status::{self, Status, StatusClaims, StatusList, StatusListText, StatusReference};
+use credential::status::{self, Status, StatusClaims, StatusList, StatusListText};
 use did_registry::{Did, SigningKey};
 use ledger_chain::StatusHead;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::AgencyError;
 use super::ledger::{LedgerWriter, Statement};
+use super::lists::ENTRIES;
 use super::rows::{COUNTERS, TEXTS};
 use crate::clock::Clock;
 use crate::vault::{self, Column, RowId, Vault, VaultError};
 
-/// The one list's number.
-const LIST: u32 = 1;
-/// Bits of an index: the list has 2²⁰ entries.
-const INDEX_BITS: u32 = 20;
+/// What all lists are published with.
+pub(crate) struct Publisher {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) writer: Arc<LedgerWriter>,
+    pub(crate) issuer: Did,
+    /// The key that signs them, by its URL.
+    pub(crate) key: (String, SigningKey),
+    /// What the agency is called by.
+    pub(crate) public_url: String,
+    pub(crate) clock: Clock,
+}
 
-/// The list, and the token that stands for it.
+impl Publisher {
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Where a list is served.
+    pub(crate) fn uri(&self, list: u32) -> String {
+        format!("{}/status/{list}", self.public_url)
+    }
+}
+
+/// A list, and the token that stands for it.
 pub(crate) struct Statuses {
-    vault: Arc<Vault>,
-    writer: Arc<LedgerWriter>,
-    issuer: Did,
-    key: (String, SigningKey),
-    uri: String,
-    clock: Clock,
+    publisher: Arc<Publisher>,
+    number: u32,
     list: Mutex<Current>,
     token: RwLock<Arc<str>>,
     /// Held while publishing.
@@ -52,24 +67,24 @@ struct Published {
     served: Option<(u64, u64)>,
 }
 
-fn bits_row() -> RowId {
-    RowId::number(u64::from(LIST))
+fn bits_row(list: u32) -> RowId {
+    RowId::number(u64::from(list))
 }
 
-fn setting(vault: &Vault, name: &str) -> RowId {
-    vault.index(Column::Settings, &[b"status", name.as_bytes()])
+fn setting(vault: &Vault, list: u32, name: &str) -> RowId {
+    vault.index(Column::Settings, &[b"status", &list.to_be_bytes(), name.as_bytes()])
 }
 
-fn epoch_row(vault: &Vault, epoch: u64) -> RowId {
-    vault.index(Column::Settings, &[b"status token", &epoch.to_be_bytes()])
+fn epoch_row(vault: &Vault, list: u32, epoch: u64) -> RowId {
+    vault.index(Column::Settings, &[b"status token", &list.to_be_bytes(), &epoch.to_be_bytes()])
 }
 
-/// The token of an epoch: for recomputing what was decided on it, and for this agency's own view.
+/// The token of a list's epoch: for recomputing what was decided on it, and for this agency's own view.
 ///
 /// # Errors
 /// The vault's.
-pub(crate) fn token_at(vault: &Vault, epoch: u64) -> Result<Option<String>, VaultError> {
-    vault.get(TEXTS, &epoch_row(vault, epoch))
+pub(crate) fn token_at(vault: &Vault, list: u32, epoch: u64) -> Result<Option<String>, VaultError> {
+    vault.get(TEXTS, &epoch_row(vault, list, epoch))
 }
 
 impl Statuses {
@@ -77,32 +92,23 @@ impl Statuses {
     ///
     /// # Errors
     /// The vault's, or a damaged list.
-    pub(crate) fn open(
-        vault: Arc<Vault>,
-        writer: Arc<LedgerWriter>,
-        issuer: Did,
-        key: (String, SigningKey),
-        uri: String,
-        clock: Clock,
-    ) -> Result<Self, AgencyError> {
-        let list = match vault.get_bytes(Column::StatusLists, &bits_row())? {
+    pub(crate) fn open(publisher: Arc<Publisher>, number: u32) -> Result<Self, AgencyError> {
+        let vault = publisher.vault();
+        let list = match vault.get_bytes(Column::StatusLists, &bits_row(number))? {
             Some(bytes) => StatusList::from_bytes(2, bytes.to_vec())?,
-            None => StatusList::new(2, 1 << INDEX_BITS)?,
+            None => StatusList::new(2, ENTRIES)?,
         };
-        let counter = |name| vault.get(COUNTERS, &setting(&vault, name));
+        let counter = |name| vault.get(COUNTERS, &setting(vault, number, name));
         let (changes, taken) = (counter("changes")?.unwrap_or(0), counter("epoch")?.unwrap_or(0));
-        let token = vault.get(TEXTS, &setting(&vault, "token"))?.unwrap_or_default();
+        let token = vault.get(TEXTS, &setting(vault, number, "token"))?.unwrap_or_default();
         let served = counter("served epoch")?.zip(counter("served changes")?);
         // Under a key that was replaced since, the list is published again.
-        let own = StatusListText::parse(&token).is_ok_and(|token| token.unverified_key_id() == Some(&key.0));
+        let own = StatusListText::parse(&token)
+            .is_ok_and(|token| token.unverified_key_id() == Some(&publisher.key.0));
         let served = served.filter(|_| own);
         Ok(Self {
-            vault,
-            writer,
-            issuer,
-            key,
-            uri,
-            clock,
+            publisher,
+            number,
             list: Mutex::new(Current { list, changes }),
             token: RwLock::new(token.into()),
             published: AsyncMutex::new(Published { taken, served }),
@@ -112,33 +118,6 @@ impl Statuses {
     /// The token to serve; empty before the first is published.
     pub(crate) fn token(&self) -> Arc<str> {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The token of an earlier epoch.
-    ///
-    /// # Errors
-    /// The vault's.
-    pub(crate) fn token_at(&self, epoch: u64) -> Result<Option<String>, AgencyError> {
-        Ok(token_at(&self.vault, epoch)?)
-    }
-
-    /// Where a credential with this index finds its status.
-    pub(crate) fn reference(&self, index: u64) -> StatusReference {
-        StatusReference { uri: self.uri.clone(), index }
-    }
-
-    /// The next free index, in an order that says nothing of when it was taken.
-    ///
-    /// # Errors
-    /// The vault's; [`AgencyError::ListFull`].
-    pub(crate) fn allocate(change: &mut vault::Batch<'_>) -> Result<u64, AgencyError> {
-        let id = setting(change.vault(), "next");
-        let next: u64 = change.get(COUNTERS, &id)?.unwrap_or(0);
-        if next >= 1 << INDEX_BITS {
-            return Err(AgencyError::ListFull);
-        }
-        change.put(COUNTERS, &id, &(next + 1))?;
-        Ok(scatter(change.vault(), next))
     }
 
     /// Sets a status and writes, in the same change, what `explain` does; publishes the list, and returns its
@@ -158,9 +137,9 @@ impl Statuses {
             let mut changed = current.clone();
             changed.list.set(index, status)?;
             changed.changes += 1;
-            self.vault.write(|change| {
-                change.put_bytes(Column::StatusLists, &bits_row(), changed.list.as_bytes())?;
-                change.put(COUNTERS, &setting(&self.vault, "changes"), &changed.changes)?;
+            self.publisher.vault.write(|change| {
+                change.put_bytes(Column::StatusLists, &bits_row(self.number), changed.list.as_bytes())?;
+                change.put(COUNTERS, &self.setting("changes"), &changed.changes)?;
                 explain(change)
             })?;
             *current = changed;
@@ -188,51 +167,44 @@ impl Statuses {
             return Ok(epoch);
         }
         let Current { list, changes } = self.list.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Publisher { vault, writer, issuer, key, clock, .. } = &*self.publisher;
+        let uri = self.publisher.uri(self.number);
         let claims = StatusClaims {
-            uri: self.uri.clone(),
-            issuer: Some(self.issuer.to_string()),
-            issued: self.clock.now(),
+            uri: uri.clone(),
+            issuer: Some(issuer.to_string()),
+            issued: clock.now(),
             expires: None,
             ttl: None,
         };
-        let token = tokio::task::block_in_place(|| status::issue(&list, &claims, &self.key.0, &self.key.1));
+        let token = tokio::task::block_in_place(|| status::issue(&list, &claims, &key.0, &key.1));
         let epoch = published.taken + 1;
         let digest = status::anchored_digest(&token);
-        let head = StatusHead { list: LIST, uri: self.uri.clone(), epoch, digest };
+        let head = StatusHead { list: self.number, uri, epoch, digest };
         // Number and token are kept before they are sent: whatever a crash does, no epoch names two lists, and
         // none is on the ledger without its token here.
         tokio::task::block_in_place(|| {
-            self.vault.write(|change| {
-                change.put(COUNTERS, &setting(&self.vault, "epoch"), &epoch)?;
-                change.put(TEXTS, &epoch_row(&self.vault, epoch), &token)
+            vault.write(|change| {
+                change.put(COUNTERS, &self.setting("epoch"), &epoch)?;
+                change.put(TEXTS, &epoch_row(vault, self.number, epoch), &token)
             })
         })?;
         published.taken = epoch;
-        self.writer.say(&Statement::Status(head)).await?;
+        writer.say(&Statement::Status(head)).await?;
         tokio::task::block_in_place(|| {
-            self.vault.write(|change| {
-                change.put(TEXTS, &setting(&self.vault, "token"), &token)?;
-                change.put(COUNTERS, &setting(&self.vault, "served epoch"), &epoch)?;
-                change.put(COUNTERS, &setting(&self.vault, "served changes"), &changes)
+            vault.write(|change| {
+                change.put(TEXTS, &self.setting("token"), &token)?;
+                change.put(COUNTERS, &self.setting("served epoch"), &epoch)?;
+                change.put(COUNTERS, &self.setting("served changes"), &changes)
             })
         })?;
         published.served = Some((epoch, changes));
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = token.into();
         Ok(epoch)
     }
-}
 
-/// A permutation of the indices under the vault's index key: four Feistel rounds on two halves, so that
-/// neighbours in time are not neighbours in the list, and no index is given twice.
-fn scatter(vault: &Vault, number: u64) -> u64 {
-    const HALF: u32 = INDEX_BITS / 2;
-    const MASK: u64 = (1 << HALF) - 1;
-    let (mut left, mut right) = (number >> HALF, number & MASK);
-    for round in 0..4u8 {
-        let keyed = vault.index(Column::StatusLists, &[b"scatter", &[round], &right.to_be_bytes()]);
-        (left, right) = (right, (left ^ keyed.to_number()) & MASK);
+    fn setting(&self, name: &str) -> RowId {
+        setting(self.publisher.vault(), self.number, name)
     }
-    (left << HALF) | right
 }
 
 #[cfg(test)]
@@ -272,16 +244,22 @@ mod tests {
         let client = LedgerClient::new("http://127.0.0.1:9").unwrap();
         let follower = Arc::new(Follower::new(client, TrustedHead::pinned(head, validators).unwrap()));
         let writer = Arc::new(LedgerWriter::new(follower, ledger, did.clone(), control));
-        let key = (did.url("es256-1"), key);
-        let uri = "https://gd.example/status/1".to_owned();
-        Statuses::open(vault.clone(), writer, did, key, uri, Clock::fixed(Timestamp::default())).unwrap()
+        let publisher = Publisher {
+            vault: vault.clone(),
+            writer,
+            key: (did.url("es256-1"), key),
+            issuer: did,
+            public_url: "https://gd.example".to_owned(),
+            clock: Clock::fixed(Timestamp::default()),
+        };
+        Statuses::open(Arc::new(publisher), 1).unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_status_and_what_explains_it_are_written_together_or_not_at_all() {
         let directory = tempfile::tempdir().unwrap();
         let vault = Arc::new(Vault::open(directory.path(), Kek::generate()).unwrap());
-        let why = setting(&vault, "why");
+        let why = setting(&vault, 1, "why");
         let read = |statuses: &Statuses| {
             (statuses.list.lock().unwrap().list.get(7).unwrap(), vault.get(TEXTS, &why).unwrap())
         };
@@ -299,22 +277,5 @@ mod tests {
         assert!(matches!(explained.await, Err(AgencyError::Ledger(_))));
         assert_eq!(read(&statuses), (Status::Suspended, Some("whole".to_owned())));
         assert_eq!(read(&alone(&vault)), (Status::Suspended, Some("whole".to_owned())));
-    }
-
-    #[test]
-    fn every_index_is_given_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let vault = Vault::open(directory.path(), Kek::generate()).unwrap();
-        let mut seen = std::collections::BTreeSet::new();
-        let mut ascending = 0;
-        let mut last = 0;
-        for number in 0..5_000 {
-            let index = scatter(&vault, number);
-            assert!(index < 1 << INDEX_BITS);
-            assert!(seen.insert(index), "{number}");
-            ascending += usize::from(index > last);
-            last = index;
-        }
-        assert!((2_000..3_000).contains(&ascending), "no order is left: {ascending} of 5,000 ascend");
     }
 }

@@ -144,10 +144,10 @@ async fn complete(
     tokens: &mut BTreeMap<Digest, String>,
 ) -> Result<View, TrustError> {
     let mut current = BTreeMap::new();
-    for (issuer, StatusHead { uri, epoch, digest, .. }) in lists(&bundle)? {
+    for (issuer, StatusHead { list, uri, epoch, digest }) in lists(&bundle)? {
         let token = match tokens.get(&digest) {
             Some(token) => Some(token.clone()),
-            None if own.did.contains(&issuer) => token_at(&own.vault, epoch)?,
+            None if own.did.contains(&issuer) => token_at(&own.vault, list, epoch)?,
             None => match fetcher.status_token(&uri).await {
                 Ok(token) => Some(token),
                 Err(error) => {

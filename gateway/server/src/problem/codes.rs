@@ -25,7 +25,6 @@ const OWN: [&str; 53] = [
     "CODE_UNKNOWN",
     "CODE_USED",
     "FORMAT",
-    "LIST_FULL",
     "NO_PASS",
     "NOT_CONFIGURED",
     "SCHEMA",

@@ -46,7 +46,6 @@ impl From<AgencyError> for Problem {
             AgencyError::CodeUsed => Self::conflict("CODE_USED", detail),
             AgencyError::CodeExpired => Self::new(StatusCode::GONE, "CODE_EXPIRED", detail),
             AgencyError::BatchSize(_) => Self::refused("BATCH_SIZE", detail),
-            AgencyError::ListFull => Self::conflict("LIST_FULL", detail),
             AgencyError::NoPass => Self::conflict("NO_PASS", detail),
             AgencyError::AsOf => Self::refused("AS_OF", detail),
             AgencyError::NoForeign => Self::conflict("NOT_CONFIGURED", detail),

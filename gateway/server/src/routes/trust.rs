@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use did_registry::{Did, Digest, Moment, NetworkId};
@@ -114,10 +114,11 @@ pub(super) struct Epoch {
     epoch: Option<u64>,
 }
 
-/// The status list token whose digest the ledger has.
+/// The status list token whose digest the ledger has; or, at an epoch, as it was then, so that what was decided on it
+/// can be recomputed.
 #[utoipa::path(
-    get, path = "/status/1", tag = "trust",
-    params(Epoch),
+    get, path = "/status/{list}", tag = "trust",
+    params(("list" = u32, Path, description = "The list's number, from 1"), Epoch),
     responses((
         status = 200, description = "A Token Status List",
         body = schemas::Jws, content_type = "application/statuslist+jwt",
@@ -125,11 +126,12 @@ pub(super) struct Epoch {
 )]
 pub(super) async fn status_list(
     State(app): State<App>,
+    Path(list): Path<u32>,
     Query(query): Query<Epoch>,
 ) -> Result<Response, Problem> {
     let token = match query.epoch {
-        None => app.agency.status_token().map(|token| token.to_string()),
-        Some(epoch) => Some(run(move || app.agency.status_token_at(epoch)).await?),
+        None => app.agency.status_token(list).map(|token| token.to_string()),
+        Some(epoch) => Some(run(move || app.agency.status_token_at(list, epoch)).await?),
     };
     let token = token.ok_or_else(|| Problem::not_found("the status list is not published yet"))?;
     Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token).into_response())

@@ -69,11 +69,28 @@ fn a_pass_or_page_whose_claims_break_its_schema_is_refused() {
     assert_faults(&with(Pass, "colour", json!("purple")), &["rule SCHEMA"]);
     assert_faults(&with(Pass, "full_name", json!("陳")), &["rule SCHEMA"]);
     assert_faults(&with(Pass, "verdict", json!("refuse")), &["rule SCHEMA"]);
-    assert_faults(&with(Printed, "result", json!("maybe")), &["integrity SCHEMA"]);
-    assert_faults(&with(Printed, "note", json!("x")), &["integrity SCHEMA"]);
+    assert_faults(&with(Printed, "result", json!("maybe")), &["rule SCHEMA"]);
+    assert_faults(&with(Printed, "note", json!("x")), &["rule SCHEMA"]);
     // A page shows everything, so what is required must be there.
     let lacking = world.decide_changed(Printed, |terms| drop(terms.claims.remove("full_name")));
-    assert_faults(&lacking, &["integrity SCHEMA"]);
+    assert_faults(&lacking, &["rule SCHEMA"]);
+    assert!(detail(&lacking).contains("full_name") && lacking.claims.is_none(), "{lacking:?}");
+}
+
+/// Invariant 18 on paper: without a rule that the ledger holds, and that says yes, nothing is accepted.
+#[test]
+fn a_page_is_held_to_the_policy_like_everything_else() {
+    let mut world = World::new();
+    let positive =
+        world.decide_changed(Printed, |terms| drop(terms.claims.insert("result".into(), "positive".into())));
+    assert_faults(&positive, &["rule RULE_FAILED"]);
+    let page = world.shown(&world.terms(Printed));
+    let under = |world: &World, policy: &Digest| {
+        verify_printed(&page, policy, &world.facts, noon(), AgeLimits::default())
+    };
+    assert_faults(&under(&world, &world.gate.id()), &["rule WRONG_KIND"]);
+    world.facts.policies.clear();
+    assert_faults(&under(&world, &world.entry.id()), &["rule RULE_OPEN?"]);
 }
 
 #[test]
@@ -146,7 +163,7 @@ fn a_rule_that_the_facts_lack_decides_nothing() {
 
 #[test]
 fn a_rule_applies_from_its_start_to_its_end() {
-    for format in HELD {
+    for format in FORMATS {
         let within = |from, until| {
             let mut world = World::new();
             let policy = if format == Pass { &mut world.gate } else { &mut world.entry };
@@ -164,7 +181,7 @@ fn a_rule_applies_from_its_start_to_its_end() {
 #[test]
 fn another_version_of_the_schema_is_another_kind() {
     let mut world = World::new();
-    for format in HELD {
+    for format in FORMATS {
         let old = if format == Pass { pass_schema(&kind("HealthPass")) } else { test_schema() };
         let newer = Schema { version: 2, ..old };
         world.facts.schemas.insert(newer.id(), newer.clone());

@@ -1,6 +1,7 @@
 //! The gate as its officer drives it: commands in, words and exit codes out.
 
-use credential::presentation::present_pass;
+use credential::Policy;
+use credential::presentation::{present_pass, print_credential};
 use did_registry::{SigningKey, Suite, Timestamp};
 use gateway::clock::Clock;
 use rand::SeedableRng as _;
@@ -39,11 +40,16 @@ impl Lane {
     }
 
     async fn set_up(&self) {
+        self.set_up_for(&self.town.gate, false).await;
+    }
+
+    async fn set_up_for(&self, policy: &Policy, paper: bool) {
         let init = CheckpointCommand::Init {
             directory: self.path("gate"),
             genesis: self.path("genesis.bin"),
-            policy: self.town.gate.id().to_string(),
+            policy: policy.id().to_string(),
             audience: "Lane 3".into(),
+            paper,
             amber: 24,
             refuse: 72,
         };
@@ -97,6 +103,57 @@ async fn a_scan_from_text_picture_or_scanner_gets_the_same_verdict() {
     let (ending, text) = lane.run(lane.verify(Some(&shown), None, false), "").await;
     assert_eq!(ending.unwrap(), Ending::Bad);
     assert!(text.contains("REFUSE  REPLAYED"), "{text}");
+}
+
+#[tokio::test]
+async fn a_printed_page_is_verified_from_its_text_and_from_its_picture() {
+    let lane = Lane::new();
+    lane.set_up_for(&lane.town.entry, true).await;
+    let key = SigningKey::generate(Suite::Ed25519, &mut ChaCha20Rng::seed_from_u64(6)).public_key();
+    let page = print_credential(&lane.town.test_document(&lane.town.agency, &key, "negative", 8));
+    // On a page there may be other codes beside.
+    let other = image::load_from_memory(&paper::qr_png("https://agency.example/help", 4).unwrap()).unwrap();
+    let code = image::load_from_memory(&paper::qr_png(&page, 4).unwrap()).unwrap();
+    let mut sheet =
+        image::GrayImage::from_pixel(code.width() + other.width(), code.height(), image::Luma([255]));
+    image::imageops::overlay(&mut sheet, &other.to_luma8(), 0, 0);
+    image::imageops::overlay(&mut sheet, &code.to_luma8(), other.width().into(), 0);
+    sheet.save(lane.path("page.png")).unwrap();
+
+    for (qr, image) in [(Some(page.as_str()), None), (None, Some(lane.path("page.png")))] {
+        let (ending, text) = lane.run(lane.verify(qr, image, false), "").await;
+        assert_eq!(ending.unwrap(), Ending::Good, "{text}");
+        for part in ["ACCEPT", "PAPER", "bearer's document", "sampled", "negative", "not checked"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    let (_, text) = lane.run(lane.verify(Some(&page), None, true), "").await;
+    let decision: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(decision["claims"]["result"], "negative");
+    let status = CheckpointCommand::Status { directory: lane.path("gate") };
+    assert!(lane.run(status, "").await.1.contains("paper    taken"));
+}
+
+#[tokio::test]
+async fn a_courier_is_told_what_to_bring() {
+    let mut lane = Lane::new();
+    lane.set_up().await;
+    lane.town.tick(60);
+    let import = |name: &str| CheckpointCommand::Import {
+        directory: lane.path("gate"),
+        source: lane.path(name).display().to_string(),
+    };
+    // What suits a new checkpoint does not continue what this one trusts.
+    std::fs::write(lane.path("whole"), lane.town.bundle(1, None)).unwrap();
+    let refused = lane.run(import("whole"), "").await.0.unwrap_err().to_string();
+    assert!(refused.starts_with("INCONSISTENT_HISTORY"), "{refused}");
+    assert!(refused.ends_with("causeway bundle export URL FILE --from 0"), "{refused}");
+    let status = || CheckpointCommand::Status { directory: lane.path("gate") };
+    assert!(lane.run(status(), "").await.1.contains("causeway bundle export URL FILE --from 0"));
+    std::fs::write(lane.path("next"), lane.town.bundle(1, Some(0))).unwrap();
+    let (_, text) = lane.run(import("next"), "").await;
+    assert!(text.contains("causeway bundle export URL FILE --from 1"), "{text}");
+    assert!(lane.run(status(), "").await.1.contains("causeway bundle export URL FILE --from 1"));
 }
 
 #[tokio::test]
