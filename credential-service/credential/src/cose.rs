@@ -136,7 +136,7 @@ impl Sign1 {
         let covered = (!external.is_empty()).then(|| signed_bytes(&self.protected, external, &self.payload));
         let covered = covered.as_deref().unwrap_or(&self.signed);
         let signature = Signature::try_from(self.signature.as_slice());
-        match signature.map(|signature| key.verify(covered, &signature)) {
+        match signature.map(|signature| key.verify_jose(covered, &signature)) {
             Ok(Ok(())) => Ok(()),
             _ => refuse("the signature does not hold under the signer's key"),
         }

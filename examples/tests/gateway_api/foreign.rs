@@ -321,8 +321,12 @@ async fn an_accepted_certificate_becomes_a_pass_and_is_not_kept() {
         .filter(|entry| entry["operation"] == "foreign.transcode")
         .map(|entry| (entry["outcome"].as_str().unwrap(), entry["subjects"].clone()))
         .collect();
-    let expected =
-        [("done", json!([{"digest": pass.id}])), ("BAD_SIGNATURE", json!([])), ("WRONG_KIND", json!([]))];
+    let as_of = |at: Timestamp| json!({"number": at.seconds()});
+    let expected = [
+        ("done", json!([{"digest": pass.id}, as_of(at)])),
+        ("BAD_SIGNATURE", json!([as_of(when)])),
+        ("WRONG_KIND", json!([as_of(at)])),
+    ];
     assert_eq!(noted, expected);
     // Nothing of the certificate is on the disk.
     town.macau.stop().await.unwrap();

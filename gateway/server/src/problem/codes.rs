@@ -3,8 +3,9 @@
 use credential::Reason;
 
 /// Codes of this service, of imports, and of bundles that do not hold.
-const OWN: [&str; 53] = [
+const OWN: [&str; 54] = [
     // what is wrong with a request
+    "AS_OF",
     "BAD_BODY",
     "BAD_JSON",
     "BAD_REQUEST",
@@ -33,6 +34,7 @@ const OWN: [&str; 53] = [
     "INTERNAL",
     "LEDGER",
     "LEDGER_REFUSED",
+    "LEDGER_UNPROVEN",
     "VAULT_READ_ONLY",
     // imports
     "IMPORT_FILE_TOO_LARGE",
