@@ -102,15 +102,15 @@ pub(super) struct PrepareArgs {
 #[derive(Args, Debug)]
 pub(super) struct Carrier {
     /// The directory of any registered actor, such as another agency, that sends it; it decides nothing.
-    #[arg(long = "by", value_name = "DIR")]
-    directory: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    by: PathBuf,
     #[command(flatten)]
     node: NodeAddress,
 }
 
 impl Carrier {
     async fn open(&self) -> anyhow::Result<(ActorDirectory, Ledger)> {
-        let actor = ActorDirectory::open(&self.directory)?;
+        let actor = ActorDirectory::open(&self.by)?;
         let ledger = self.node.connect(&actor).await?;
         Ok((actor, ledger))
     }

@@ -23,7 +23,8 @@ fn ledger(guarded: bool) -> (Town, DidRecord) {
     let mut genesis = DidGenesis::new(network, key(1).public_key(), key(2).public_key().commitment())
         .with_key("es256-1", Purposes::ASSERTION, key(3).public_key());
     let keys = GUARDIANS.map(|number| key(number).public_key());
-    genesis.guardians = guarded.then(|| Guardians { threshold: 2, keys: BTreeSet::from(keys), delay: 86_400 });
+    genesis.guardians =
+        guarded.then(|| Guardians { threshold: 2, keys: BTreeSet::from(keys), delay: 86_400 });
     let at = Moment { height: 1, time: start() };
     let record = DidRecord::create(&genesis.did(), &genesis, at).unwrap();
     town.write(StateKey::Did(record.did.clone()), encode(&record));
