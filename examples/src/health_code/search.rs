@@ -80,6 +80,7 @@ impl Needles {
         let mut found = Found::default();
         for path in files(place)? {
             let mut bytes = path.to_string_lossy().into_owned().into_bytes();
+            bytes.push(0); // so that the name's end is no beginning of what follows
             let name = bytes.len() as u64;
             // A database may drop a file between listing and reading: what is gone is not there.
             match fs::File::open(&path) {
