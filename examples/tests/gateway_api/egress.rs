@@ -53,7 +53,7 @@ async fn every_byte_that_an_agency_sends_is_in_its_egress_log() {
     // All that was answered, in order; Macau alone asked for the status list, and the tests for the contract.
     let answered = log.iter().filter(|sent| !sent.is_head() && !sent.kind.starts_with("to "));
     let answered: Vec<u8> = answered
-        .filter(|sent| !["GET /status/1", "GET /openapi.json"].contains(&sent.kind.as_str()))
+        .filter(|sent| !["GET /status/", "GET /openapi.json"].iter().any(|kind| sent.kind.starts_with(kind)))
         .flat_map(|sent| sent.body.clone())
         .collect();
     assert!(answered == town.guangdong.said(), "what was written down is what was said");

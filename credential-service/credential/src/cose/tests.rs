@@ -117,7 +117,10 @@ fn the_type_is_the_protected_one() {
     let media_type = |protected: &[_], open: &[_]| {
         decode(parts(protected, open)).expect("well-formed").media_type().map(str::to_owned)
     };
-    assert_eq!(media_type(std::slice::from_ref(&one), std::slice::from_ref(&other)).as_deref(), Some("application/one"));
+    assert_eq!(
+        media_type(std::slice::from_ref(&one), std::slice::from_ref(&other)).as_deref(),
+        Some("application/one")
+    );
     assert_eq!(media_type(&[], &[other]), None);
     assert_eq!(media_type(&[(16, 60.into())], &[]), None, "a content format");
     assert_eq!(media_type(&[(1, (-7).into())], &[]), None);

@@ -139,7 +139,7 @@ fn paper_is_decided_on_under_the_rule_and_only_where_the_terms_take_it() {
         (&positive, "RULE_FAILED"),
         (&revoked, "REVOKED"),
         (&stranger, "ISSUER_NOT_RECOGNISED"),
-        (&pass, "WRONG_KIND"),
+        (&pass, "HOLDER_MISMATCH"),
         (&negative[..negative.len() - 4].to_owned(), "BAD_ENCODING"),
         (&"CWE:".to_owned(), "BAD_ENCODING"),
     ] {
