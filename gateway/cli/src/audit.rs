@@ -7,8 +7,10 @@
 //! verdict comes out the same. It sees the policy's claims and no person's name.
 //!
 //! **Trust.** Nothing of the agency is believed: evidence of another decision, honest as it may be, does not fit
-//! the pass in hand. Heads are certified by the validators of the pinned genesis, records are proved under them. What cannot be recomputed (a presentation that may not be retained, a
-//! status list nobody serves any more, a foreign certificate) is said to be open, never to hold.
+//! the pass in hand. Heads are certified by the validators of the pinned genesis, records are proved under them.
+//! What was anchored is looked up in the history of today: a receipt's own head may be of another. What cannot be
+//! recomputed (a presentation that may not be retained, a status list nobody serves any more, a foreign certificate)
+//! is said to be open, never to hold.
 
 use credential::facts::AgeLimits;
 use credential::transcoding::TrustEpoch;
@@ -16,6 +18,7 @@ use credential::{Finding, Verdict};
 pub use gateway::agency::Evidence;
 use ledger_chain::bundle::TrustBundle;
 use ledger_chain::history::ConsistencyProof;
+use ledger_chain::tree::RecordProof;
 use ledger_chain::{Genesis, ReceiptKind, SignedHead, StatusHead};
 
 mod comparison;
@@ -37,6 +40,8 @@ pub struct Material {
     pub newest: SignedHead,
     /// That the newest head continues the one of the trust epoch.
     pub continues: Option<ConsistencyProof>,
+    /// The batches that the evidence's receipts name, as the newest head has them.
+    pub batches: Vec<RecordProof>,
     /// How old the agency's facts may have been.
     pub limits: AgeLimits,
 }
@@ -131,8 +136,8 @@ impl From<Finding> for Fault {
     }
 }
 
-/// Recomputes the decision that a pass was given on. Without a ledger, its records and the rule there is nothing to compare with; every other
-/// comparison is made, whatever an earlier one said.
+/// Recomputes the decision that a pass was given on. Without a ledger, its records and the rule there is nothing to
+/// compare with; every other comparison is made, whatever an earlier one said.
 pub fn transcoding(pass: &AuditedPass, evidence: &Evidence, material: &Material) -> Report {
     let mut report = Report::default();
     let decision = pass.decision();
@@ -144,7 +149,7 @@ pub fn transcoding(pass: &AuditedPass, evidence: &Evidence, material: &Material)
     let holder = report.note("pass", comparison::pass(pass, &policy, &facts));
     let anchored = |receipt: &Option<String>, kind, digest| {
         let at = (decision.decided, &policy.verifier);
-        comparison::anchored(receipt.as_deref(), kind, &digest, at, &newest)
+        comparison::anchored(receipt.as_deref(), kind, &digest, at, (&newest, &material.batches))
     };
     let decided = anchored(&evidence.receipt, ReceiptKind::Transcoding, decision.digest());
     report.note("decision anchored", decided);
@@ -158,7 +163,7 @@ pub fn transcoding(pass: &AuditedPass, evidence: &Evidence, material: &Material)
         return report;
     }
     let shown = evidence.presentation.as_deref().map(|presentation| {
-        let anchored = comparison::source_anchored(presentation, evidence, decision, &newest);
+        let anchored = comparison::source_anchored(presentation, evidence, decision, &newest, material);
         let since = anchored.as_ref().ok().map(|(anchored, _)| anchored.at.time);
         let again =
             comparison::decide(presentation, evidence, decision, (&policy, &facts), material.limits, since);

@@ -9,7 +9,7 @@ use credential::{Finding, Reason};
 use did_registry::canonical::{decode, encode};
 use did_registry::{Did, Digest, Moment, RegistryError};
 
-use crate::light::{TrustedHead, verify_certificate};
+use crate::light::{Proven, TrustedHead, verify_certificate};
 use crate::tree::RecordProof;
 use crate::{ReceiptKind, Record, SignedHead, StateKey};
 
@@ -117,9 +117,33 @@ impl AnchorReceipt {
         height: u64,
         digest: &Digest,
     ) -> Result<Anchored, Finding> {
-        let key = self.key(LeafKind::Credential);
-        let record = trusted.lookup(&key, record).map_err(|error| refuse(error.to_string()))?;
-        self.open(record.into_value(), height, None, digest)
+        self.open(self.looked_up(trusted, record, None)?, height, None, digest)
+    }
+
+    /// The same for what is receipted in a batch of its own kind. Such a batch is not withdrawn, so no height is asked
+    /// for.
+    ///
+    /// # Errors
+    /// `NOT_ANCHORED`.
+    pub fn verify_receipt_standing(
+        &self,
+        trusted: &TrustedHead,
+        record: &RecordProof,
+        kind: ReceiptKind,
+        digest: &Digest,
+    ) -> Result<Anchored, Finding> {
+        let found = self.looked_up(trusted, record, Some(kind))?;
+        self.open(found, trusted.head().height, Some(kind), digest)
+    }
+
+    fn looked_up(
+        &self,
+        trusted: &TrustedHead,
+        record: &RecordProof,
+        kind: Option<ReceiptKind>,
+    ) -> Result<Option<Record>, Finding> {
+        let found = trusted.lookup(&self.key(leaf(kind)), record);
+        found.map(Proven::into_value).map_err(|error| refuse(error.to_string()))
     }
 
     /// The batch is there, is of this kind, was not withdrawn up to `height`, and holds the commitment.

@@ -1,8 +1,10 @@
 //! The comparisons of an audit, one function each.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use credential::anchor::credential_digest;
+use credential::anchor::{LeafKind, credential_digest};
 use credential::facts::{AgeLimits, Facts};
 use credential::presentation::{Challenge, Decision, authenticate_document, type_name, verify_presentation};
 use credential::sd_jwt::SdJwtText;
@@ -11,6 +13,7 @@ use credential::{Finding, Overall, Part, Policy};
 use did_registry::{Did, Digest, PublicKey, Timestamp};
 use ledger_chain::light::TrustedHead;
 use ledger_chain::receipt::{AnchorReceipt, Anchored};
+use ledger_chain::tree::RecordProof;
 use ledger_chain::{ReceiptKind, Record, StateKey, StatusHead};
 
 use super::{AuditedPass, Compared, Evidence, Fault, Material, Outcome, Report};
@@ -48,9 +51,9 @@ pub(super) fn records(material: &Material) -> Compared<Facts> {
         .map_err(|error| error.to_string())?;
     let (_, facts) = material.then.verify(&then).map_err(|error| error.to_string())?;
     let detail = format!(
-        "{} records and {} status lists are proved",
-        material.then.records.len(),
-        facts.statuses.len()
+        "{} and {} are proved",
+        counted(material.then.records.len(), "record"),
+        counted(facts.statuses.len(), "status list"),
     );
     Ok((facts, detail))
 }
@@ -103,7 +106,7 @@ pub(super) fn anchored(
     kind: ReceiptKind,
     digest: &Digest,
     (decided, verifier): (Timestamp, &Did),
-    newest: &TrustedHead,
+    (newest, batches): (&TrustedHead, &[RecordProof]),
 ) -> Compared {
     let in_time = |at: Timestamp| match at.since(decided) {
         late if late > ANCHORED_WITHIN => Err(format!(
@@ -117,7 +120,9 @@ pub(super) fn anchored(
         in_time(newest.head().time).map_err(|rule| format!("not anchored {rule}"))?;
         return Err(Fault::Open("its batch is not anchored yet".into()));
     };
-    let Anchored { issuer, at, .. } = read_receipt(receipt)?.verify_receipt(newest, kind, digest)?;
+    let receipt = read_receipt(receipt)?;
+    let batch = batch(&receipt, LeafKind::Receipt, batches)?;
+    let Anchored { issuer, at, .. } = receipt.verify_receipt_standing(newest, batch, kind, digest)?;
     if &issuer != verifier {
         return Err("anchored by somebody else than the policy's verifier".into());
     }
@@ -160,17 +165,21 @@ pub(super) fn freshness(decision: &Transcoding, facts: &Facts, limits: AgeLimits
     Ok(((), format!("keys, rules and status were {} s old", ages.keys)))
 }
 
-/// The source's issuer anchored exactly this credential, under the commitment that the decision names.
+/// The source's issuer anchored exactly this credential, under the commitment that the decision names, and had not
+/// withdrawn it in the state that was decided on.
 pub(super) fn source_anchored(
     presentation: &str,
     evidence: &Evidence,
     decision: &Transcoding,
     newest: &TrustedHead,
+    material: &Material,
 ) -> Compared<Anchored> {
     let receipt = evidence.anchor.as_deref().ok_or("the evidence has no receipt for the source")?;
     let text = SdJwtText::parse(presentation).map_err(|error| error.to_string())?;
     let digest = credential_digest(text.signed_part().as_bytes());
-    let anchored = read_receipt(receipt)?.verify_credential(newest, &digest)?;
+    let receipt = read_receipt(receipt)?;
+    let batch = batch(&receipt, LeafKind::Credential, &material.batches)?;
+    let anchored = receipt.verify_standing(newest, batch, material.then.head.head.height, &digest)?;
     if anchored.commitment != decision.source {
         return Err("the decision names another source commitment".into());
     }
@@ -179,6 +188,27 @@ pub(super) fn source_anchored(
     }
     let detail = format!("by {} at height {}", anchored.issuer.short(), anchored.at.height);
     Ok((anchored, detail))
+}
+
+/// The batches that the receipts in the evidence are of. One that does not read names none.
+pub(super) fn batches(evidence: &Evidence) -> BTreeSet<StateKey> {
+    let Evidence { anchor, receipt, consent_receipt, .. } = evidence;
+    let receipts =
+        [(anchor, LeafKind::Credential), (receipt, LeafKind::Receipt), (consent_receipt, LeafKind::Receipt)];
+    let key =
+        |(text, leaf): (&Option<String>, LeafKind)| Some(read_receipt(text.as_deref()?).ok()?.key(leaf));
+    receipts.into_iter().filter_map(key).collect()
+}
+
+/// A receipt's batch as the newest head has it.
+fn batch<'a>(
+    receipt: &AnchorReceipt,
+    leaf: LeafKind,
+    batches: &'a [RecordProof],
+) -> Result<&'a RecordProof, Fault> {
+    let key = receipt.key(leaf);
+    let found = batches.iter().find(|batch| batch.key == key);
+    found.ok_or_else(|| Fault::Open("its batch was not looked up on the ledger".into()))
 }
 
 fn read_receipt(text: &str) -> Result<AnchorReceipt, Fault> {
@@ -279,6 +309,11 @@ fn status_head(material: &Material, issuer: &Did, uri: &str) -> Option<StatusHea
         _ => None,
     });
     heads.find(|head| head.uri == uri)
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 fn word(overall: Overall) -> &'static str {

@@ -12,7 +12,7 @@ use ledger_chain::receipt::AnchorReceipt;
 use ledger_chain::{Record, StatusHead};
 use reqwest::Url;
 
-use super::{AuditedPass, Evidence, Material, transcoding};
+use super::{AuditedPass, Evidence, Material, comparison, transcoding};
 use crate::agency::{Agency, AgencyError};
 use crate::files::{self, FileError};
 use crate::ledger::{Ledger, LedgerError};
@@ -90,7 +90,12 @@ pub async fn gather(
     let then = client.bundle(Some(height), None, &[]).await.map_err(LedgerError::from)?;
     let (newest, continues) = client.signed_head(Some(height)).await.map_err(LedgerError::from)?;
     let genesis = ledger.genesis().clone();
-    let mut material = Material { genesis, then, newest, continues, limits: AgeLimits::default() };
+    let mut batches = Vec::new();
+    for key in comparison::batches(evidence) {
+        let proof = client.record_proof(&key, Some(newest.head.height)).await;
+        batches.push(proof.map_err(LedgerError::from)?);
+    }
+    let mut material = Material { genesis, then, newest, continues, batches, limits: AgeLimits::default() };
     if let Some(head) = transcoding(pass, evidence, &material).missing {
         let token = match kept(&head, &lists.files)? {
             Some(token) => Some(token),

@@ -69,7 +69,7 @@ impl Case {
         town.tick(60);
     }
 
-    /// What a regulator gathers for it.
+    /// What a regulator gathers for it, but for the batches of the receipts.
     fn material(&self, town: &Town) -> Material {
         let height = match self.decision.trust {
             TrustEpoch::Ledger(height) => height,
@@ -80,6 +80,7 @@ impl Case {
             then: town.trust_bundle(height, None),
             newest: town.head(town.height()),
             continues: town.consistency(height),
+            batches: Vec::new(),
             limits: AgeLimits::default(),
         }
     }
@@ -97,8 +98,15 @@ impl Case {
     }
 
     fn audit(&self, town: &Town, material: &Material) -> Report {
-        transcoding(&self.pass(town), &self.evidence, material)
+        recompute(town, &self.pass(town), &self.evidence, material)
     }
+}
+
+/// Looks the receipts' batches up, as a regulator does, and compares.
+fn recompute(town: &Town, pass: &AuditedPass, evidence: &Evidence, material: &Material) -> Report {
+    let height = material.newest.head.height;
+    let batches = comparison::batches(evidence).iter().map(|key| town.proof(key, height)).collect();
+    transcoding(pass, evidence, &Material { batches, ..material.clone() })
 }
 
 /// An honest decision: credential anchored at 1, decided as of 1, decision anchored at 2, consent at 3.
@@ -149,17 +157,17 @@ fn the_evidence_of_another_honest_decision_does_not_fit() {
     good.anchor(&mut town);
     assert!(good.audit(&town, &good.material(&town)).is_complete());
     let (pass, material) = (bad.pass(&town), bad.material(&town));
-    let report = transcoding(&pass, &good.evidence, &material);
+    let report = recompute(&town, &pass, &good.evidence, &material);
     assert_eq!(differing(&report), ["decision anchored", "consent", "source anchored"]);
     // Nor does it if what was shown is not kept.
     let forgotten = Evidence { presentation: None, ..good.evidence.clone() };
-    assert_eq!(differing(&transcoding(&pass, &forgotten, &material)), ["decision anchored", "consent"]);
+    assert_eq!(differing(&recompute(&town, &pass, &forgotten, &material)), ["decision anchored", "consent"]);
 }
 
 #[test]
 fn a_pass_that_its_policy_does_not_give_is_found() {
     let (town, case, material) = honest("negative");
-    let differs = |pass: &AuditedPass| differing(&transcoding(pass, &case.evidence, &material));
+    let differs = |pass: &AuditedPass| differing(&recompute(&town, pass, &case.evidence, &material));
     for (signer, kind, hours) in [
         (&town.stranger, "HealthPass", 24),
         (&town.agency, "HealthPass", 25),
@@ -309,7 +317,7 @@ fn consents_do_not_pass_for_transcodings() {
     let with = |receipt: &Option<String>, consent_receipt: &Option<String>| {
         let (receipt, consent_receipt) = (receipt.clone(), consent_receipt.clone());
         let evidence = Evidence { receipt, consent_receipt, ..case.evidence.clone() };
-        differing(&transcoding(&pass, &evidence, &material))
+        differing(&recompute(&town, &pass, &evidence, &material))
     };
     let Evidence { receipt, consent_receipt, .. } = &case.evidence;
     assert_eq!(with(&Some(forged), consent_receipt), ["decision anchored"]);
@@ -321,10 +329,11 @@ fn consents_do_not_pass_for_transcodings() {
 fn a_decision_without_its_holders_consent_is_found() {
     let (mut town, case, material) = honest("negative");
     let pass = case.pass(&town);
-    let differs =
-        |evidence: &Evidence, material: &Material| differing(&transcoding(&pass, evidence, material));
+    let differs = |town: &Town, evidence: &Evidence, material: &Material| {
+        differing(&recompute(town, &pass, evidence, material))
+    };
     let without = Evidence { consent: None, consent_receipt: None, ..case.evidence.clone() };
-    assert_eq!(differs(&without, &material), ["consent", "verdict"], "its challenge is gone with it");
+    assert_eq!(differs(&town, &without, &material), ["consent", "verdict"], "its challenge is gone with it");
     // Signed and anchored all the same, by somebody else, for something else, or for longer ago.
     let other = SigningKey::generate(Suite::P256, &mut town.rng);
     let given = case.evidence.consent.as_ref().unwrap().consent.clone();
@@ -337,22 +346,22 @@ fn a_decision_without_its_holders_consent_is_found() {
         case.evidence.consent = Some(consent.sign(&other));
         case.evidence.consent_receipt = None;
         case.anchor(&mut town);
-        assert_eq!(differs(&case.evidence, &case.material(&town)), ["consent"]);
+        assert_eq!(differs(&town, &case.evidence, &case.material(&town)), ["consent"]);
     }
     // Whether or not what was shown is kept.
     let mut forged = Evidence { presentation: None, ..case.evidence.clone() };
     forged.consent = Some(SignedConsent { consent: given.clone(), signature: "00".repeat(64) });
-    assert_eq!(differs(&forged, &material), ["consent"]);
+    assert_eq!(differs(&town, &forged, &material), ["consent"]);
     // Anchored by a stranger, or not at all long after.
     let mut swapped = case.clone();
     let stranger = town.stranger.did.clone();
     let theirs = town.anchor(&stranger, Some(ReceiptKind::Consent), &given.digest()).1;
     swapped.evidence.consent_receipt = Some(theirs);
-    assert_eq!(differs(&swapped.evidence, &swapped.material(&town)), ["consent anchored"]);
+    assert_eq!(differs(&town, &swapped.evidence, &swapped.material(&town)), ["consent anchored"]);
     swapped.evidence.consent_receipt = None;
     assert_eq!(open(&swapped.audit(&town, &swapped.material(&town))), ["consent anchored"]);
     town.tick(ANCHORED_WITHIN);
-    assert_eq!(differs(&swapped.evidence, &swapped.material(&town)), ["consent anchored"]);
+    assert_eq!(differs(&town, &swapped.evidence, &swapped.material(&town)), ["consent anchored"]);
 }
 
 /// A decision that is dated back, to a day on which the credential was not revoked yet, is anchored too late.
@@ -378,6 +387,51 @@ fn a_back_dated_decision_is_found() {
     let mut never = case;
     never.evidence.receipt = None;
     assert!(detail(&never).starts_with("not anchored 3 days after"), "{}", detail(&never));
+}
+
+/// Validators who sign two histories certify both; what is anchored in one is not anchored in the other.
+#[test]
+fn what_is_anchored_in_another_history_is_not_anchored() {
+    let (town, honest, material) = honest("negative");
+    let audience = town.agency.did.to_string();
+    let mut fork = Town::new(3);
+    assert_eq!(fork.genesis.id(), town.genesis.id());
+    fork.tick(1);
+    let mut forked = Case::decide(&mut fork, "negative", &audience);
+    forked.anchor(&mut fork);
+    assert!(forked.audit(&fork, &forked.material(&fork)).is_complete(), "in its own history it holds");
+    let mut case = honest;
+    case.evidence.receipt = forked.evidence.receipt.clone();
+    assert_eq!(differing(&case.audit(&town, &material)), ["decision anchored"]);
+    case.evidence.consent_receipt = forked.evidence.consent_receipt.clone();
+    case.evidence.anchor = forked.evidence.anchor;
+    let report = case.audit(&town, &material);
+    assert_eq!(differing(&report), ["decision anchored", "consent anchored", "source anchored"]);
+    assert!(report.checks.iter().any(|check| check.detail.contains("not on the ledger")), "{report:#?}");
+    // Whoever does not look is not told that it holds.
+    let unasked = transcoding(&case.pass(&town), &case.evidence, &material);
+    assert!(open(&unasked).contains(&"decision anchored"));
+}
+
+/// A batch withdrawn before the state that was decided on carries nothing; later, the decision was right.
+#[test]
+fn a_source_that_was_withdrawn_before_the_decision_is_found() {
+    let (mut town, mut case, _) = honest("negative");
+    let source = comparison::batches(&case.evidence);
+    let source = source.into_iter().find(|key| matches!(key, StateKey::Anchor(..))).unwrap();
+    let Ok(Some(ledger_chain::Record::Anchor(mut record))) =
+        town.proof(&source, town.height()).verify(&town.head(town.height()).head.state)
+    else {
+        panic!("it is anchored")
+    };
+    let at = did_registry::Moment { height: town.height() + 1, time: town.time().plus(1) };
+    record.withdrawn = Some(at);
+    town.write(source, encode(&record));
+    assert!(case.audit(&town, &case.material(&town)).is_complete(), "withdrawn after the decision");
+    case.decision.trust = TrustEpoch::Ledger(town.height());
+    case.anchor(&mut town);
+    let report = case.audit(&town, &case.material(&town));
+    assert!(differing(&report).contains(&"source anchored"), "{report:#?}");
 }
 
 /// A source that was anchored only after the decision was not what was decided on.

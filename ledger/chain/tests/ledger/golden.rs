@@ -15,7 +15,7 @@ use crate::chain::{bytes, did};
 use crate::samples::{chain, name, root, transactions};
 
 fn folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden")
 }
 
 #[track_caller]

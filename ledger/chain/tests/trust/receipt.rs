@@ -168,6 +168,16 @@ fn a_receipt_is_held_against_the_record_of_the_trusted_history() {
     let key = forged.key(LeafKind::Credential);
     refused(stands(&forged, &trusted, &chain.prove(&key, height)), "not on the ledger");
     refused(stands(&forged, &trusted, &forged.record), "another state root");
+    // Nor does a consent of that history stand here.
+    let consent = fork.agency.anchor(&mut fork.chain, LeafKind::Receipt, &digests(5)).remove(0);
+    let absent = chain.prove(&consent.key(LeafKind::Receipt), height);
+    let stood = consent.verify_receipt_standing(&trusted, &absent, ReceiptKind::Consent, &digest);
+    refused(stood, "not on the ledger");
+    let own = anchors.consents[0].clone();
+    let record = chain.prove(&own.key(LeafKind::Receipt), height);
+    let stands_as = |kind| own.verify_receipt_standing(&trusted, &record, kind, &digest);
+    stands_as(ReceiptKind::Consent).unwrap();
+    refused(stands_as(ReceiptKind::Transcoding), "another kind");
     // A true receipt stands by the record of its own batch, under whatever head.
     let receipt = anchors.credentials[0].clone();
     let own = chain.prove(&receipt.key(LeafKind::Credential), height);
