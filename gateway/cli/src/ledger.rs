@@ -159,8 +159,11 @@ impl Ledger {
 
     /// Signs an operation, sends it and waits until a block holds it; gives the block's height.
     ///
+    /// That the node says so is not enough: the transaction is proved to be in the history that continues the pinned
+    /// one.
+    ///
     /// # Errors
-    /// [`LedgerError::Client`] with the ledger's refusal.
+    /// [`LedgerError::Client`] with the ledger's refusal, or that the proof does not hold.
     pub async fn commit(
         &self,
         actor: &Did,
@@ -169,7 +172,9 @@ impl Ledger {
     ) -> Result<u64, LedgerError> {
         let sequence = self.client.next_sequence(actor).await?;
         let transaction = Transaction { actor: actor.clone(), sequence, operation };
-        let (height, _) = self.client.commit(&transaction.sign(&self.id(), control)).await?;
-        Ok(height)
+        let signed = transaction.sign(&self.id(), control);
+        self.client.commit(&signed).await?;
+        let (_, at) = self.client.prove_committed(&self.trusted, &signed.id()).await?;
+        Ok(at.height)
     }
 }

@@ -17,10 +17,10 @@
 
 use std::time::Duration;
 
-use did_registry::{Did, Digest, RegistryError};
+use did_registry::{Did, Digest, Moment};
 use ledger_chain::bundle::{BUNDLE_BYTES, TrustBundle};
 use ledger_chain::history::{ConsistencyProof, TransactionProof};
-use ledger_chain::light::{LightError, Proven, TrustedHead};
+use ledger_chain::light::{Proven, TrustedHead};
 use ledger_chain::tree::RecordProof;
 use ledger_chain::{BLOCK_BYTES, Block, Genesis, Record, SignedHead, SignedTransaction, StateKey};
 use reqwest::redirect::Policy;
@@ -30,75 +30,19 @@ use serde_json::Value;
 
 use crate::Submitted;
 use crate::egress::EgressLog;
-use crate::http::problem::Problem;
-use crate::http::{from_base64url, key_text};
+use crate::http::key_text;
 use crate::outcome::Status;
 
+mod answer;
+mod error;
 mod events;
 
+use answer::{
+    ANSWER, body, bytes, committed, consistency, parse, proof_and_head, read, successful,
+    transaction_and_head,
+};
+pub use error::ClientError;
 pub use events::{LedgerEvent, LedgerEvents};
-
-/// Bytes of the largest JSON answer accepted.
-const ANSWER: usize = 16 * 1024 * 1024;
-
-/// Why a call failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The node could not be reached, or broke off. Nothing is known about what was sent; send it again.
-    #[error("the ledger could not be reached: {0}")]
-    Transport(String),
-    /// The node says no.
-    #[error("{}: {}", .0.code, .0.detail)]
-    Problem(Box<Problem>),
-    /// The transaction was refused.
-    #[error("{code}: {rule}")]
-    Refused {
-        /// Names the rule.
-        code: String,
-        /// States the rule.
-        rule: String,
-    },
-    /// Taken in, but no block came in time. It may still be committed; ask again by its id.
-    #[error("transaction {0} still waits for its block")]
-    Pending(Digest),
-    /// The node answered something that no node answers.
-    #[error("the ledger's answer does not read: {0}")]
-    Answer(String),
-    /// The node's proof does not hold: it lies, or shows another history.
-    #[error(transparent)]
-    Light(#[from] LightError),
-    /// The node says that something is committed, and what it proves is another state.
-    #[error("what a node says is committed is on the ledger by proof")]
-    Unproven,
-}
-
-impl ClientError {
-    /// A stable code.
-    pub fn code(&self) -> &str {
-        match self {
-            Self::Transport(_) => "LEDGER_UNREACHABLE",
-            Self::Problem(problem) => &problem.code,
-            Self::Refused { code, .. } => code,
-            Self::Pending(_) => "LEDGER_PENDING",
-            Self::Answer(_) => "LEDGER_ANSWER",
-            Self::Light(error) => error.code(),
-            Self::Unproven => "LEDGER_UNPROVEN",
-        }
-    }
-}
-
-impl From<reqwest::Error> for ClientError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Transport(error.without_url().to_string())
-    }
-}
-
-impl From<RegistryError> for ClientError {
-    fn from(error: RegistryError) -> Self {
-        Self::Answer(error.to_string())
-    }
-}
 
 /// What the ledger has for a key, and everything that shows it.
 #[derive(Clone, Debug)]
@@ -239,7 +183,7 @@ impl LedgerClient {
         let head = SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?;
         let proof = match from {
             None => None,
-            Some(_) => Some(ConsistencyProof::from_bytes(&bytes(&answer, "consistency", 64 * 1024)?)?),
+            Some(_) => Some(consistency(&answer)?),
         };
         Ok((head, proof))
     }
@@ -308,8 +252,7 @@ impl LedgerClient {
         let from = trusted.head().height;
         let answer: Value = self.get(&format!("/v1/records?key={}&from={from}", key_text(key))).await?;
         let (proof, head) = proof_and_head(&answer)?;
-        let consistency = ConsistencyProof::from_bytes(&bytes(&answer, "consistency", 64 * 1024)?)?;
-        let trusted = trusted.follow(&head, Some(&consistency))?;
+        let trusted = trusted.follow(&head, Some(&consistency(&answer)?))?;
         let record = trusted.lookup(key, &proof)?.into_value();
         Ok(CurrentRecord { record, proof, head, trusted })
     }
@@ -388,12 +331,25 @@ impl LedgerClient {
         &self,
         id: &Digest,
     ) -> Result<(TransactionProof, SignedHead), ClientError> {
-        let answer: Value = self.get(&format!("/v1/transactions/{id}?proof=1")).await?;
-        let stands: Submitted = read(answer.clone())?;
-        committed(*id, stands.status)?;
-        let proof = TransactionProof::from_bytes(&bytes(&answer, "proof", 64 * 1024)?)?;
-        let head = SignedHead::from_bytes(&bytes(&answer, "signed_head", ledger_chain::HEAD_BYTES)?)?;
-        Ok((proof, head))
+        transaction_and_head(*id, &self.get(&format!("/v1/transactions/{id}?proof=1")).await?)
+    }
+
+    /// Proves that a transaction is in the history that continues the trusted head: the head it is proved under, and
+    /// when it got there.
+    ///
+    /// # Errors
+    /// As [`LedgerClient::transaction_proof`]; [`ClientError::Light`] if head or proof do not hold.
+    pub async fn prove_committed(
+        &self,
+        trusted: &TrustedHead,
+        id: &Digest,
+    ) -> Result<(TrustedHead, Moment), ClientError> {
+        let from = trusted.head().height;
+        let answer: Value = self.get(&format!("/v1/transactions/{id}?proof=1&from={from}")).await?;
+        let (proof, head) = transaction_and_head(*id, &answer)?;
+        let newest = trusted.follow(&head, Some(&consistency(&answer)?))?;
+        let at = newest.transaction(id, &proof)?.at();
+        Ok((newest, at))
     }
 
     /// What happens on the ledger after `cursor`: the id of the last event seen, or `start`; only what is new
@@ -430,62 +386,4 @@ impl LedgerClient {
         }
         Ok(self.http.execute(request).await?)
     }
-}
-
-fn committed(id: Digest, status: Status) -> Result<(u64, u32), ClientError> {
-    match status {
-        Status::Committed { height, position } => Ok((height, position)),
-        Status::Refused { code, rule } => Err(ClientError::Refused { code, rule }),
-        Status::Pending | Status::Unknown => Err(ClientError::Pending(id)),
-    }
-}
-
-/// The answer, unless it is a problem.
-async fn successful(answer: Response) -> Result<Response, ClientError> {
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let bytes = bounded(answer, ANSWER).await?;
-    let problem: Result<Problem, _> = serde_json::from_slice(&bytes);
-    Err(problem.map_or_else(
-        |_| ClientError::Answer(format!("status {status}")),
-        |p| ClientError::Problem(Box::new(p)),
-    ))
-}
-
-async fn body(answer: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
-    bounded(successful(answer).await?, limit).await
-}
-
-async fn bounded(mut answer: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = answer.chunk().await? {
-        if bytes.len() + piece.len() > limit {
-            return Err(ClientError::Answer(format!("more than {limit} bytes")));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
-}
-
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(bytes).map_err(|error| ClientError::Answer(error.to_string()))
-}
-
-fn read<T: DeserializeOwned>(value: Value) -> Result<T, ClientError> {
-    serde_json::from_value(value).map_err(|error| ClientError::Answer(error.to_string()))
-}
-
-/// A record's proof in an answer, and the head it is proved under.
-fn proof_and_head(answer: &Value) -> Result<(RecordProof, SignedHead), ClientError> {
-    let proof = RecordProof::from_bytes(&bytes(answer, "proof", ledger_chain::tree::RECORD_PROOF_BYTES)?)?;
-    Ok((proof, SignedHead::from_bytes(&bytes(answer, "signed_head", ledger_chain::HEAD_BYTES)?)?))
-}
-
-/// The bytes in a member of an answer.
-fn bytes(answer: &Value, member: &str, limit: usize) -> Result<Vec<u8>, ClientError> {
-    let text = answer.get(member).and_then(Value::as_str);
-    text.and_then(|text| from_base64url(text, limit))
-        .ok_or_else(|| ClientError::Answer(format!("no {member}")))
 }

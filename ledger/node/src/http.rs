@@ -7,7 +7,7 @@
 //! ```text
 //! POST /v1/transactions            one, canonical bytes         ?wait=committed
 //! POST /v1/transactions/batch      (length, bytes)*             ?wait=committed
-//! GET  /v1/transactions/{id}       where it stands              ?proof=1
+//! GET  /v1/transactions/{id}       where it stands              ?proof=1&from=HEIGHT
 //! GET  /v1/head                    the signed head              ?from=height: with proof that it continues that one
 //! GET  /v1/genesis                 what the ledger started from
 //! GET  /v1/records/{namespace}/…   a record with its proof      ?height= or ?time=, ?from=;  /v1/records?key= takes canonical bytes

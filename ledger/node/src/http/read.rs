@@ -61,7 +61,7 @@ pub(super) async fn head(State(api): State<Api>, query: Params<HeadQuery>) -> Re
 }
 
 /// Adds the proof that the head at `height` continues the one at `from`, if that is asked for.
-fn continues(api: &Api, view: &mut Value, from: Option<u64>, height: u64) -> Result<(), Problem> {
+pub(super) fn continues(api: &Api, view: &mut Value, from: Option<u64>, height: u64) -> Result<(), Problem> {
     if let (Some(from), Some(view)) = (from, view.as_object_mut()) {
         let proof = api.ledger.consistency(from, height)?;
         view.insert("consistency".into(), base64url(&proof.to_bytes()).into());

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::problem::{Problem, status_of};
+use super::read::continues;
 use super::{Api, Reply, base64url, blocking};
 use crate::Answer;
 use crate::ledger::QueryError;
@@ -51,6 +52,7 @@ pub(super) struct SubmitQuery {
 pub(super) struct StatusQuery {
     #[serde(default)]
     proof: u8,
+    from: Option<u64>,
 }
 
 type Params<T> = Result<Query<T>, QueryRejection>;
@@ -186,6 +188,7 @@ pub(super) async fn status(
             view.insert("proof".into(), base64url(&proof.to_bytes()).into());
             view.insert("signed_head".into(), base64url(&head.to_bytes()).into());
         }
+        continues(&api, &mut view, query.from, head.head.height)?;
     }
     Ok(Json(view).into_response())
 }

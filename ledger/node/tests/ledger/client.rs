@@ -64,6 +64,14 @@ async fn a_record_comes_with_the_head_that_continues_the_trusted_one() {
     far.commit(&ahead.anchor(1, 1)).await.unwrap();
     let fork = far.current_record(&current.trusted, &key).await.unwrap_err();
     assert_eq!(fork.code(), "INCONSISTENT_HISTORY");
+    // A transaction likewise is proved to be where the trusted history goes on.
+    let sent = served.anchor(0, 0).id();
+    let (newest, at) = client.prove_committed(&early, &sent).await.unwrap();
+    assert_eq!((newest.head().height, at.height), (height, height));
+    let unsent = client.prove_committed(&early, &served.anchor(0, 1).id()).await.unwrap_err();
+    assert_eq!(unsent.code(), "LEDGER_PENDING");
+    let elsewhere = far.prove_committed(&newest, &ahead.anchor(1, 0).id()).await.unwrap_err();
+    assert_eq!(elsewhere.code(), "INCONSISTENT_HISTORY");
     served.node.shutdown().await;
     ahead.node.shutdown().await;
 }
