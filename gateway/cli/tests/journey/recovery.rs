@@ -8,8 +8,7 @@ use crate::ends;
 use crate::town::{Done, Town};
 
 /// A network, three guardians with key files, and an agency `guangdong` that two of them can recover.
-async fn guarded(hours: &str) -> Town {
-    let town = Town::found().await;
+async fn guarded(town: Town, hours: &str) -> Town {
     let mut words =
         vec!["--guardian-threshold".to_owned(), "2".into(), "--guardian-delay".into(), hours.into()];
     for file in ["g1.key", "g2.key", "g3.key"] {
@@ -51,7 +50,7 @@ async fn refused(town: &Town, words: &[&str], rule: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guardians_bring_back_an_identifier_whose_keys_were_lost() {
-    let town = guarded("24").await;
+    let town = guarded(Town::found_in_time().await, "24").await;
     fs::remove_file(town.path("guangdong/control.key")).unwrap();
     fs::remove_dir_all(town.path("guangdong.safe")).unwrap();
     ends(town.run(&["did", "show", "guangdong"]).await, Ending::Bad);
@@ -102,20 +101,34 @@ async fn guardians_bring_back_an_identifier_whose_keys_were_lost() {
     // Another's directory does not complete it, nor this one before its time.
     let macau = town.idle("macau", &[]).await;
     refused(&town, &[["complete", "macau"].as_slice(), &by].concat(), "must be pending").await;
-    // The core tests show how it ends after the delay, which is a day at least.
-    let complete = ["complete", "guangdong", "--safe", "other"];
-    refused(&town, &[complete.as_slice(), &by].concat(), "RECOVERY_TOO_EARLY").await;
+    let complete = [["complete", "guangdong", "--safe", "other"].as_slice(), &by].concat();
+    refused(&town, &complete, "RECOVERY_TOO_EARLY").await;
     let text = ends(
         recovery(&town, &["status", &macau.did, "--genesis", "network/genesis.bin", "--ledger", &town.node])
             .await,
         Ending::Good,
     );
     assert!(text.contains("none pending"), "{text}");
+
+    // A minute early is too early, and a minute late is not.
+    town.wait(24 * 3_600 - 60);
+    refused(&town, &complete, "RECOVERY_TOO_EARLY").await;
+    town.wait(120);
+    let text = ends(recovery(&town, &complete).await, Ending::Good);
+    assert!(text.contains("at height"), "{text}");
+    assert!(town.path("guangdong/control.key").exists(), "the new keys are in place");
+    refused(&town, &complete, "must be pending").await;
+    let text = ends(town.run(&["did", "show", "guangdong"]).await, Ending::Good);
+    assert!(text.contains("active") && text.contains("#es256-2"), "{text}");
+    // The owner acts with them, and the guardians' approvals are used up.
+    ends(town.run(&["did", "rotate", "guangdong", "--safe", "other"]).await, Ending::Good);
+    refused(&town, &[["submit", "lost.recovery", "copy.recovery"].as_slice(), &by].concat(), "has moved on")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recovery_waits_for_its_delay_and_yields_to_the_owners_veto() {
-    let town = guarded("72").await;
+    let town = guarded(Town::found().await, "72").await;
     let did = fs::read_to_string(town.path("guangdong/did")).unwrap().trim().to_owned();
     let macau = town.idle("macau", &[]).await;
     let by = ["--by", "network/members/1"];

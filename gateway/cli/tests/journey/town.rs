@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway::command::{self, Cli, Ending, World};
 use causeway::screen::Screen;
@@ -13,6 +15,7 @@ use credential::presentation::document_digest;
 use credential::transcoding::pass_schema;
 use did_registry::{CredentialType, Timestamp};
 use gateway::clock::Clock;
+use ledger_node::{Config, Node, RunningNode};
 use serde_json::{Value, json};
 
 pub(crate) type Done = (anyhow::Result<Ending>, String);
@@ -26,6 +29,9 @@ pub(crate) struct Agency {
 pub(crate) struct Town {
     home: tempfile::TempDir,
     processes: Vec<(String, Child)>,
+    own_node: Option<RunningNode>,
+    /// Seconds by which the own node's clock is ahead.
+    ahead: Arc<AtomicU64>,
     http: reqwest::Client,
     pub(crate) node: String,
     pub(crate) guangdong: Agency,
@@ -56,8 +62,35 @@ fn now() -> Timestamp {
 impl Town {
     /// A network and its node, and nobody else yet.
     pub(crate) async fn found() -> Self {
+        let mut town = Self::planned().await;
+        town.node = town.process("network/node", &["node", "run", "network"]);
+        town
+    }
+
+    /// The same with a node in this process, whose clock is set by [`Town::wait`].
+    pub(crate) async fn found_in_time() -> Self {
+        let mut town = Self::planned().await;
+        let config = Config::read(&town.path("network/node/ledger.toml")).unwrap();
+        let ahead = town.ahead.clone();
+        let clock = Arc::new(move || now().plus(ahead.load(Ordering::SeqCst)));
+        let node = Node::start_at(config, clock).await.unwrap();
+        town.node = node.url();
+        std::fs::write(town.path("network/node/address"), &town.node).unwrap();
+        town.own_node = Some(node);
+        town
+    }
+
+    /// Moves the ledger's clock on.
+    pub(crate) fn wait(&self, seconds: u64) {
+        assert!(self.own_node.is_some(), "a process has the system's clock");
+        self.ahead.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    async fn planned() -> Self {
         let none = || Agency { did: String::new(), url: String::new(), token: String::new() };
-        let mut town = Self {
+        let town = Self {
+            own_node: None,
+            ahead: Arc::default(),
             home: tempfile::tempdir().unwrap(),
             processes: Vec::new(),
             http: reqwest::Client::new(),
@@ -69,7 +102,6 @@ impl Town {
             gate: String::new(),
         };
         town.good(&["network", "new", "network"]).await;
-        town.node = town.process("network/node", &["node", "run", "network"]);
         town
     }
 
