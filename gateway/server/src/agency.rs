@@ -400,6 +400,11 @@ fn foreign_lists(config: &Config) -> Result<Option<Foreign>, AgencyError> {
         .map_err(|error| file("trust_list_file", &error))?;
     let seconds = written.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let trust = dcc::TrustList::from_json(&bytes).map_err(|error| file("trust_list_file", &error))?;
+    for entry in trust.unusable() {
+        let dcc::Unusable { index, kid, country, rule } = entry;
+        let (kid, country) = (hex::encode(kid), country.as_deref().unwrap_or("unknown"));
+        tracing::warn!(index, %kid, %country, rule, "a key of trust_list_file cannot be used, and what it signed is refused");
+    }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(sets).map_err(|error| file("value_sets_directory", &error))? {
         let path = entry.map_err(|error| file("value_sets_directory", &error))?.path();
