@@ -13,14 +13,16 @@ use causeway::identity::{self, Rotated, RotationPlan};
 use causeway::ledger::{Ledger, LedgerError};
 use causeway::paper::qr_png;
 use did_registry::{Digest, Retirement, Secret};
+use gateway::config::Config;
+use gateway::vault::Vault;
 use ledger_chain::{AnchorOperation, Operation};
 use rand::rngs::OsRng;
 
 use super::border::Border;
-use super::jurisdiction::Named as _;
+use super::jurisdiction::{Jurisdiction, Named as _};
 use super::opening::Scene;
 use super::promises::{self, Egress, Promise};
-use super::search;
+use super::search::{self, Needles};
 use super::stage::Stage;
 use super::traffic::{self, Traffic};
 use super::traveller;
@@ -127,13 +129,14 @@ pub async fn prove(
     let step = stage.wait("looking for everybody in every byte that was sent or stored");
     let node = scene.network.node.clone();
     let ledger = LedgerFigures::read(&mut scene.ledger, &node).await?;
-    let needles = promises::needles(&scene.sides)?;
+    let (needles, values) = promises::needles(&scene.sides)?;
     let mut parties = vec![Egress::read("ledger", None, &node.join("egress.log"))?];
     for side in &scene.sides {
         parties.push(Egress::read(side.side.name(), Some(side.side), &side.egress())?);
     }
     let published = &scene.rules[1].gate.purpose;
     let [common, other, home] = promises::places((&node, published), (&scene.sides, &scene.gates), &needles);
+    let opened = in_opened_vaults(scene, &needles).await?;
     let promises = vec![
         promises::what_is_planted_is_found(&scene.directory.join("planted"), &scene.sides, &needles)?,
         promises::nothing_left(&parties, &needles),
@@ -143,15 +146,35 @@ pub async fn prove(
             "Nothing personal is anywhere in the other side's directory, vault included",
             &other,
         )?,
+        opened,
         promises::nothing_stored("At home the records lie encrypted: each agency's own vault", &home)?,
         recomputed,
         rotated,
     ];
-    let values: usize = needles.iter().map(search::Needles::len).sum();
     let values = promises::grouped(values as u64);
-    step.done(format!("{values} personal values looked for in every byte that was sent or stored"))?;
+    step.done(format!(
+        "{values} personal values, and their hashes, looked for in every byte that was sent or stored"
+    ))?;
     let traffic = parties.iter().map(|party| (party.name, traffic::of(party))).collect();
     Ok(Proof { promises, traffic, ledger, pass, shown: shown.to_owned(), picture, audit })
+}
+
+/// Ends each agency, opens its vault with its key, looks for everybody, and starts it again.
+async fn in_opened_vaults(scene: &mut Scene, needles: &[Needles; 2]) -> anyhow::Result<Promise> {
+    for side in &scene.sides {
+        scene.parties.end(side.side.name()).await?;
+    }
+    let promise = tokio::task::block_in_place(|| {
+        let vault = |side: &Jurisdiction| -> anyhow::Result<Vault> {
+            let config = Config::load(&side.directory.join("gateway.toml"))?;
+            Ok(Vault::open(&config.vault_directory(), config.kek()?)?)
+        };
+        promises::nobody_in_the_others_vault(&[vault(&scene.sides[0])?, vault(&scene.sides[1])?], needles)
+    })?;
+    for side in &scene.sides {
+        side.start(&mut scene.parties).await?;
+    }
+    Ok(promise)
 }
 
 /// The evidence from the agency, everything else from the ledger.

@@ -1,6 +1,6 @@
 //! Looking for people where they must not be: every personal value, in every byte, also in its disguises.
 //!
-//! A value could hide from a plain search inside base64url (a disclosure, a token) or inside the compressed
+//! A value could hide from a plain search inside base64url (a disclosure, a token), in hex, or inside the compressed
 //! text of a pass. So whatever looks like one of these is opened and searched as well, down to three layers.
 //! Absent on purpose: breaking ciphers. What is sealed is sealed.
 
@@ -14,9 +14,12 @@ use base64::alphabet;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::NO_PAD;
 use credential::dcc::{base45, zlib};
+use gateway::vault::{Column, Vault};
 
 /// Shortest run of letters that is tried as base64: 12 bytes.
 const RUN: usize = 16;
+/// Shortest run of digits that is tried as hex: a hash.
+const HEX: usize = 64;
 /// Layers of disguise opened.
 const LAYERS: u8 = 3;
 
@@ -95,6 +98,18 @@ impl Needles {
         Ok(found)
     }
 
+    /// Occurrences in every row of a vault that was opened with its key; an item is a row.
+    ///
+    /// # Errors
+    /// If a row cannot be opened: it was not searched.
+    pub fn search_vault(&self, vault: &Vault) -> anyhow::Result<Found> {
+        let mut found = Found::default();
+        for column in Column::ALL {
+            vault.each(column, |_, row| found += self.search(row))?;
+        }
+        Ok(found)
+    }
+
     fn hits(&self, bytes: &[u8], layers: u8) -> u64 {
         let mut hits = self.automaton.find_iter(bytes).count() as u64;
         if layers > 0 {
@@ -134,7 +149,7 @@ pub fn size(place: &Path) -> anyhow::Result<u64> {
     Ok(sizes.sum())
 }
 
-/// What could be hidden in `bytes`: runs of base64 in either alphabet, and passes.
+/// What could be hidden in `bytes`: runs of base64 in either alphabet, runs of hex, and passes.
 fn disguised(bytes: &[u8]) -> Vec<Vec<u8>> {
     let url = GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
     let standard = GeneralPurpose::new(&alphabet::STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
@@ -156,6 +171,8 @@ fn disguised(bytes: &[u8]) -> Vec<Vec<u8>> {
     };
     runs(&url, *b"-_", false);
     runs(&standard, *b"+/", true);
+    let digits = bytes.split(|byte| !byte.is_ascii_hexdigit()).filter(|run| run.len() >= HEX);
+    inner.extend(digits.filter_map(|run| hex::decode(run).ok()));
     inner.extend(passes(bytes));
     inner
 }

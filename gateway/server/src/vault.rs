@@ -139,6 +139,19 @@ impl Vault {
         Ok(rows.into_iter().map(|(id, value)| (id.to_number(), value)).collect())
     }
 
+    /// Opens every row of a column, in the order of identifiers, as when somebody looks for what must not be there.
+    ///
+    /// # Errors
+    /// [`VaultError::RowDamaged`], or the database's.
+    pub fn each(&self, column: Column, mut look: impl FnMut(&RowId, &[u8])) -> Result<(), VaultError> {
+        for row in self.db.iterator_cf(self.family(column), IteratorMode::Start) {
+            let (key, sealed) = row?;
+            let id = RowId(key.as_ref().try_into().map_err(|_| VaultError::RowName)?);
+            look(&id, &self.open_row(column, &id, &sealed)?);
+        }
+        Ok(())
+    }
+
     /// The rows of a column, counted one by one without opening them.
     ///
     /// # Errors
