@@ -48,7 +48,7 @@ const SHELL_LIBRARIES: [&str; 10] = [
 const LINES: usize = 600;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned()
 }
 
 fn read(path: impl AsRef<Path>) -> String {

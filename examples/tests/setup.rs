@@ -14,7 +14,8 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let machine = Self { home: tempfile::tempdir().unwrap() };
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let own = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+        let root = Path::new(&own).parent().unwrap();
         for folder in ["bin", "clone/.ci"] {
             fs::create_dir_all(machine.path(folder)).unwrap();
         }

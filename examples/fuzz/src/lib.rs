@@ -89,8 +89,9 @@ impl Decoder {
 
 /// A file of the checkout, or of the shared data beside it.
 fn read(path: &str) -> Vec<u8> {
-    // This package's folder, or that of the test which takes this file in.
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // This package's folder, or that of the test which takes this file in; a fuzzer runs without cargo.
+    let own = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
+    let own = Path::new(&own);
     let root = own.ancestors().find(|folder| folder.join("ARCHITECTURE.md").exists()).unwrap();
     fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

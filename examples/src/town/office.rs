@@ -50,7 +50,9 @@ impl Office {
         (ledger, ledger_url): (&mut Ledger, &str),
         clock: &TownClock,
     ) -> anyhow::Result<Self> {
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/dcc");
+        let own = std::env::var_os("CARGO_MANIFEST_DIR")
+            .context("a story is run by cargo, which names its folder")?;
+        let data = Path::new(&own).join("../../shared/data/dcc");
         let data = std::fs::canonicalize(&data).with_context(|| format!("{} is needed", data.display()))?;
         let plan = AgencyPlan {
             name: format!("Health Bureau at {}", seat.address()),

@@ -88,7 +88,7 @@ impl Frontier {
     pub(super) async fn open() -> Self {
         let mut frontier = Self::open_ledger().await;
         let place = frontier.network.node.parent().and_then(Path::parent).unwrap().to_owned();
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/dcc");
+        let data = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../shared/data/dcc");
         let data = std::fs::canonicalize(data).unwrap();
         let (one, two) = (frontier._seats[1].address(), frontier._seats[2].address());
         let url = frontier._seats[0].url();

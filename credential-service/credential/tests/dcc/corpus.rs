@@ -10,7 +10,9 @@ use serde_json::Value;
 
 /// A file of the corpus; missing data fails the test.
 pub(crate) fn file(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/dcc")).join(name);
+    let path = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
+        .join("../../../shared/data/dcc")
+        .join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
