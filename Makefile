@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/causeway/target
 
 # The crates without clock, disk, socket, thread or randomness; they also build for the browser.
-PURE := did-registry credential ledger-chain wallet
+PURE := zk-ceremony zk-policy did-registry credential ledger-chain wallet
 
 # Fuzz targets; what each holds its decoder to is in examples/fuzz/src/lib.rs. No sanitizer: there is no unsafe code
 # of ours to watch, and without one the stable compiler is enough. No cfg(fuzzing) either: what runs is what ships.

@@ -19,15 +19,17 @@ enum Kind {
 use Kind::{Pure, Shell};
 
 /// Every crate: package, folder, layer, kind. A crate imports from lower layers only.
-const ROOMS: [(&str, &str, u8, Kind); 8] = [
-    ("did-registry", "did-registry", 1, Pure),
-    ("credential", "credential-service/credential", 2, Pure),
-    ("ledger-chain", "ledger/chain", 3, Pure),
-    ("ledger-node", "ledger/node", 4, Shell),
-    ("wallet", "gateway/wallet", 4, Pure),
-    ("gateway", "gateway/server", 5, Shell),
-    ("causeway", "gateway/cli", 6, Shell),
-    ("causeway-examples", "examples", 7, Shell),
+const ROOMS: [(&str, &str, u8, Kind); 10] = [
+    ("zk-ceremony", "zk-circuits/ceremony", 1, Pure),
+    ("zk-policy", "zk-circuits/policy", 2, Pure),
+    ("did-registry", "did-registry", 3, Pure),
+    ("credential", "credential-service/credential", 4, Pure),
+    ("ledger-chain", "ledger/chain", 5, Pure),
+    ("ledger-node", "ledger/node", 6, Shell),
+    ("wallet", "gateway/wallet", 6, Pure),
+    ("gateway", "gateway/server", 7, Shell),
+    ("causeway", "gateway/cli", 8, Shell),
+    ("causeway-examples", "examples", 9, Shell),
 ];
 
 /// What no pure crate stands on, however far down.
