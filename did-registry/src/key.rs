@@ -3,7 +3,8 @@
 //! One verification rule per suite, everywhere: Ed25519 by the cofactored equation of ZIP 215 (so that a
 //! batch accepts exactly what single checks accept), with small-order and non-canonical keys refused when
 //! a key is admitted, and a non-canonical `R` refused before either check; ECDSA P-256 over SHA-256 with
-//! the signature as `r ‖ s`, the lower of the two `s` only, keys on the curve. So a signature has one form;
+//! the signature as `r ‖ s`, the lower of the two `s` only, keys on the curve; Schnorr on Jubjub, whose keys sign what
+//! the circuit reads, with keys in the group of prime order. So a signature has one form;
 //! only where a standard counts both `s` does [`PublicKey::verify_jose`]. See
 //! `docs/decisions/0001-ed25519-zip215.md`.
 
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use crate::canonical::{encode, invalid};
 use crate::{Digest, RegistryError, digest, label};
 
-/// A signature suite. SM2 and Jubjub take the next numbers when their issues land.
+/// A signature suite. SM2 takes the next number when its issue lands.
 #[derive(
     Clone,
     Copy,
@@ -44,17 +45,23 @@ pub enum Suite {
     Ed25519 = 1,
     /// ECDSA over NIST P-256 with SHA-256.
     P256 = 2,
+    /// Schnorr on Jubjub. A key of this suite also signs the credentials that the circuit reads.
+    Jubjub = 3,
 }
 
 impl Suite {
-    /// The JOSE algorithm name.
+    /// The JOSE algorithm name. For Jubjub none is registered, and nobody reads tokens that name it.
     pub const fn jose(self) -> &'static str {
         match self {
             Self::Ed25519 => "EdDSA",
             Self::P256 => "ES256",
+            Self::Jubjub => "Jubjub",
         }
     }
 }
+
+/// The multicodec of a Jubjub key: of the range for private use (0x300001 as a varint), as none is registered.
+const JUBJUB: [u8; 4] = [0x81, 0x80, 0xc0, 0x01];
 
 /// A public key that passed admission: canonical, on its curve, not of small order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,9 +73,10 @@ pub struct PublicKey(Point);
 enum Point {
     Ed25519([u8; 32]),
     P256(Box<[u8; 65]>),
+    Jubjub([u8; 32]),
 }
 
-/// A 64-byte signature: `R ‖ s` for Ed25519, `r ‖ s` for P-256.
+/// A 64-byte signature: `R ‖ s` for Ed25519 and Jubjub, `r ‖ s` for P-256.
 #[derive(Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Signature([u8; 64]);
 
@@ -139,7 +147,7 @@ fn coordinates([_, xy @ ..]: &[u8; 65]) -> (&[u8], &[u8]) {
 }
 
 impl PublicKey {
-    /// Admits an Ed25519 key (32 bytes) or a P-256 key (33 bytes SEC1 compressed, or 65 uncompressed).
+    /// Admits an Ed25519 or Jubjub key (32 bytes) or a P-256 key (33 bytes SEC1 compressed, or 65 uncompressed).
     ///
     /// # Errors
     /// [`RegistryError::WeakKey`] for a point no honest signer has, [`RegistryError::Malformed`] for
@@ -176,6 +184,14 @@ impl PublicKey {
                 let bytes = point.as_bytes().try_into().expect("65 bytes because the point is uncompressed");
                 Ok(Self(Point::P256(Box::new(bytes))))
             }
+            Suite::Jubjub => {
+                let bytes: [u8; 32] = bytes
+                    .try_into()
+                    .map_err(|_| RegistryError::Malformed("a Jubjub key has 32 bytes".into()))?;
+                zk_policy::IssuerPublicKey::from_bytes(&bytes)
+                    .map_err(|_| RegistryError::WeakKey("not in the group of prime order"))?;
+                Ok(Self(Point::Jubjub(bytes)))
+            }
         }
     }
 
@@ -184,13 +200,22 @@ impl PublicKey {
         match self.0 {
             Point::Ed25519(_) => Suite::Ed25519,
             Point::P256(_) => Suite::P256,
+            Point::Jubjub(_) => Suite::Jubjub,
         }
     }
 
-    /// The canonical bytes: 32 for Ed25519, 33 (compressed) for P-256.
+    /// The key as the circuit and the issuer set have it; `None` for other suites.
+    pub fn jubjub(&self) -> Option<zk_policy::IssuerPublicKey> {
+        match &self.0 {
+            Point::Jubjub(bytes) => zk_policy::IssuerPublicKey::from_bytes(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// The canonical bytes: 32 for Ed25519 and Jubjub, 33 (compressed) for P-256.
     pub fn to_bytes(&self) -> Vec<u8> {
         match &self.0 {
-            Point::Ed25519(bytes) => bytes.to_vec(),
+            Point::Ed25519(bytes) | Point::Jubjub(bytes) => bytes.to_vec(),
             Point::P256(bytes) => {
                 let (x, y) = coordinates(bytes);
                 let sign = y.last().map_or(0, |last| last & 1);
@@ -227,6 +252,7 @@ impl PublicKey {
                     .verify(message, &signature.0)
                     .is_ok()
             }
+            Point::Jubjub(_) => self.jubjub().is_some_and(|key| key.verify_bytes(message, &signature.0)),
         };
         if holds { Ok(()) } else { Err(RegistryError::BadSignature) }
     }
@@ -238,9 +264,10 @@ impl PublicKey {
 
     /// Multikey text: `z` and base58btc of the multicodec prefix and the key.
     pub fn to_multibase(&self) -> String {
-        let prefix: [u8; 2] = match self.suite() {
-            Suite::Ed25519 => [0xed, 0x01],
-            Suite::P256 => [0x80, 0x24],
+        let prefix: &[u8] = match self.suite() {
+            Suite::Ed25519 => &[0xed, 0x01],
+            Suite::P256 => &[0x80, 0x24],
+            Suite::Jubjub => &JUBJUB,
         };
         let mut bytes = prefix.to_vec();
         bytes.extend(self.to_bytes());
@@ -252,8 +279,11 @@ impl PublicKey {
     /// # Errors
     /// [`RegistryError::Malformed`] for another multibase or key type, or as [`PublicKey::new`].
     pub fn from_multibase(text: &str) -> Result<Self, RegistryError> {
-        let rule =
-            || RegistryError::Malformed("a multikey is z and base58btc of an Ed25519 or P-256 key".into());
+        let rule = || {
+            RegistryError::Malformed(
+                "a multikey is z and base58btc of an Ed25519, P-256 or Jubjub key".into(),
+            )
+        };
         if text.len() > 100 {
             return Err(rule());
         }
@@ -261,6 +291,9 @@ impl PublicKey {
         match bytes.as_slice() {
             [0xed, 0x01, key @ ..] => Self::new(Suite::Ed25519, key),
             [0x80, 0x24, key @ ..] if key.len() == 33 => Self::new(Suite::P256, key),
+            bytes if bytes.starts_with(&JUBJUB) => {
+                Self::new(Suite::Jubjub, bytes.get(JUBJUB.len()..).unwrap_or_default())
+            }
             _ => Err(rule()),
         }
     }
@@ -269,6 +302,7 @@ impl PublicKey {
     pub fn to_jwk(&self) -> Value {
         match &self.0 {
             Point::Ed25519(x) => json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(x)}),
+            Point::Jubjub(x) => json!({"kty": "OKP", "crv": "Jubjub", "x": URL_SAFE_NO_PAD.encode(x)}),
             Point::P256(bytes) => {
                 let (x, y) = coordinates(bytes);
                 json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)})
@@ -292,13 +326,14 @@ impl PublicKey {
         };
         match (text("kty"), text("crv")) {
             (Some("OKP"), Some("Ed25519")) => Self::new(Suite::Ed25519, &coordinate("x")?),
+            (Some("OKP"), Some("Jubjub")) => Self::new(Suite::Jubjub, &coordinate("x")?),
             (Some("EC"), Some("P-256")) => {
                 let mut point = vec![4];
                 point.extend(coordinate("x")?);
                 point.extend(coordinate("y")?);
                 Self::new(Suite::P256, &point)
             }
-            _ => Err(rule("is of type OKP/Ed25519 or EC/P-256")),
+            _ => Err(rule("is of type OKP/Ed25519, OKP/Jubjub or EC/P-256")),
         }
     }
 
@@ -344,7 +379,7 @@ impl BorshSerialize for PublicKey {
 impl BorshDeserialize for PublicKey {
     fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
         let suite = Suite::deserialize_reader(reader)?;
-        let mut bytes = vec![0u8; if suite == Suite::Ed25519 { 32 } else { 33 }];
+        let mut bytes = vec![0u8; if suite == Suite::P256 { 33 } else { 32 }];
         reader.read_exact(&mut bytes)?;
         Self::new(suite, &bytes).map_err(invalid)
     }
@@ -353,11 +388,12 @@ impl BorshDeserialize for PublicKey {
 /// A private key. Wiped on drop; prints only its public half.
 pub struct SigningKey(Private);
 
-/// The P-256 key wipes itself, the Ed25519 key is plain data and does not: hence [`crate::Secret`].
-/// Both are boxed, so that a moved key leaves no copy behind.
+/// The P-256 and Jubjub keys wipe themselves, the Ed25519 key is plain data and does not: hence [`crate::Secret`].
+/// All are boxed, so that a moved key leaves no copy behind.
 enum Private {
     Ed25519(Box<crate::Secret<ed25519_zebra::SigningKey>>),
     P256(Box<p256::ecdsa::SigningKey>),
+    Jubjub(Box<zk_policy::IssuerKey>),
 }
 
 impl Private {
@@ -372,18 +408,23 @@ impl SigningKey {
         Self(match suite {
             Suite::Ed25519 => Private::ed25519(ed25519_zebra::SigningKey::new(rng)),
             Suite::P256 => Private::P256(Box::new(p256::ecdsa::SigningKey::random(rng))),
+            Suite::Jubjub => Private::Jubjub(Box::new(zk_policy::IssuerKey::generate(rng))),
         })
     }
 
     /// A key from its 32 secret bytes.
     ///
     /// # Errors
-    /// [`RegistryError::WeakKey`] if a P-256 scalar is zero or too large.
+    /// [`RegistryError::WeakKey`] if a P-256 or Jubjub scalar is zero or too large.
     pub fn from_bytes(suite: Suite, secret: &[u8; 32]) -> Result<Self, RegistryError> {
         Ok(Self(match suite {
             Suite::Ed25519 => Private::ed25519(ed25519_zebra::SigningKey::from(*secret)),
             Suite::P256 => Private::P256(Box::new(
                 p256::ecdsa::SigningKey::from_slice(secret)
+                    .map_err(|_| RegistryError::WeakKey("scalar out of range"))?,
+            )),
+            Suite::Jubjub => Private::Jubjub(Box::new(
+                zk_policy::IssuerKey::from_bytes(secret)
                     .map_err(|_| RegistryError::WeakKey("scalar out of range"))?,
             )),
         }))
@@ -394,7 +435,16 @@ impl SigningKey {
         crate::Secret::new(match &self.0 {
             Private::Ed25519(key) => key.expose().to_bytes(),
             Private::P256(key) => key.to_bytes().into(),
+            Private::Jubjub(key) => *key.to_bytes(),
         })
+    }
+
+    /// The key as it signs for the circuit; `None` for other suites.
+    pub fn jubjub(&self) -> Option<&zk_policy::IssuerKey> {
+        match &self.0 {
+            Private::Jubjub(key) => Some(key),
+            _ => None,
+        }
     }
 
     /// The suite.
@@ -402,6 +452,7 @@ impl SigningKey {
         match self.0 {
             Private::Ed25519(_) => Suite::Ed25519,
             Private::P256(_) => Suite::P256,
+            Private::Jubjub(_) => Suite::Jubjub,
         }
     }
 
@@ -414,11 +465,12 @@ impl SigningKey {
             Private::P256(key) => {
                 PublicKey::new(Suite::P256, key.verifying_key().to_encoded_point(true).as_bytes())
             }
+            Private::Jubjub(key) => PublicKey::new(Suite::Jubjub, &key.public_key().to_bytes()),
         };
         admitted.expect("admitted because an honestly made key is a point of prime order")
     }
 
-    /// Signs `message`; deterministic in both suites (RFC 8032, RFC 6979; of the two `s` the lower).
+    /// Signs `message`; deterministic in all suites (RFC 8032, RFC 6979; of the two `s` the lower).
     pub fn sign(&self, message: &[u8]) -> Signature {
         match &self.0 {
             Private::Ed25519(key) => Signature(key.expose().sign(message).into()),
@@ -426,6 +478,7 @@ impl SigningKey {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 Signature(signature.normalize_s().unwrap_or(signature).to_bytes().into())
             }
+            Private::Jubjub(key) => Signature(key.sign_bytes(message)),
         }
     }
 }
@@ -449,7 +502,7 @@ pub struct BatchItem<'a> {
 /// Checks many signatures at once and names the bad ones by their index, ascending.
 ///
 /// Ed25519 items go through one random linear combination (cofactored, so that the answer equals that of
-/// single checks up to 2⁻¹²⁸); a failing batch is bisected. P-256 items are checked one by one.
+/// single checks up to 2⁻¹²⁸); a failing batch is bisected. Items of other suites are checked one by one.
 pub fn verify_batch<R: RngCore + CryptoRng>(items: &[BatchItem<'_>], rng: &mut R) -> Vec<usize> {
     let mut bad = Vec::new();
     let mut ed25519 = Vec::with_capacity(items.len());
@@ -463,7 +516,7 @@ pub fn verify_batch<R: RngCore + CryptoRng>(items: &[BatchItem<'_>], rng: &mut R
                     ed25519_zebra::batch::Item::from(((*key).into(), signature, item.message)),
                 ));
             }
-            Point::P256(_) => {
+            Point::P256(_) | Point::Jubjub(_) => {
                 if item.key.verify(item.message, item.signature).is_err() {
                     bad.push(index);
                 }

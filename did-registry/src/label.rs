@@ -49,5 +49,17 @@ pub const TRANSCODING: &str = "causeway/transcoding/1";
 pub const STATUS_LIST: &str = "causeway/status-list/1";
 /// A holder's proof of possession when claiming a credential.
 pub const POSSESSION: &str = "causeway/holder/possession/1";
+/// What stands for a text in the circuit.
+pub const ZK_TEXT: &str = "causeway/zk/text/1";
+/// What stands in the circuit for a claim that is missing.
+pub const ZK_ABSENT: &str = "causeway/zk/absent/1";
+/// What stands for a schema in the circuit.
+pub const ZK_SCHEMA: &str = "causeway/zk/schema/1";
+/// Where and when a nullifier counts.
+pub const ZK_SCOPE: &str = "causeway/zk/scope/1";
+/// What a proof is bound to.
+pub const ZK_CONTEXT: &str = "causeway/zk/context/1";
+/// What the key made for one show signs.
+pub const ZK_SHOW: &str = "causeway/zk/show/1";
 /// A trust bundle's digest.
 pub const BUNDLE: &str = "causeway/bundle/1";

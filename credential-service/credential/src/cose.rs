@@ -125,9 +125,10 @@ impl Sign1 {
     /// # Errors
     /// [`Reason::BadSignature`].
     pub fn verify(&self, key: &PublicKey, external: &[u8]) -> Result<(), Finding> {
-        let algorithms = match key.suite() {
-            Suite::P256 => [-7, -9],
-            Suite::Ed25519 => [-8, -19],
+        let algorithms: &[i64] = match key.suite() {
+            Suite::P256 => &[-7, -9],
+            Suite::Ed25519 => &[-8, -19],
+            Suite::Jubjub => &[],
         };
         let refuse = |rule: &str| Err(Finding::new(Reason::BadSignature, rule));
         if self.algorithm.is_some_and(|named| !algorithms.contains(&named)) {

@@ -21,7 +21,7 @@ fn array<const N: usize>(text: &str) -> [u8; N] {
 
 #[test]
 fn every_form_of_a_key_reads_back() {
-    for suite in [Suite::Ed25519, Suite::P256] {
+    for suite in [Suite::Ed25519, Suite::P256, Suite::Jubjub] {
         let key = key(suite).public_key();
         assert_eq!(PublicKey::from_multibase(&key.to_multibase()), Ok(key.clone()));
         assert_eq!(PublicKey::from_jwk(&key.to_jwk()), Ok(key.clone()));
@@ -34,7 +34,7 @@ fn every_form_of_a_key_reads_back() {
 
 #[test]
 fn a_signing_key_reads_back_from_its_secret() {
-    for suite in [Suite::Ed25519, Suite::P256] {
+    for suite in [Suite::Ed25519, Suite::P256, Suite::Jubjub] {
         let key = key(suite);
         let again = SigningKey::from_bytes(suite, key.to_secret().expose()).unwrap();
         assert_eq!(again.public_key(), key.public_key());
@@ -149,7 +149,7 @@ fn another_suites_text_or_a_damaged_one_is_refused() {
 
 #[test]
 fn a_jwk_is_public_and_of_a_known_kind() {
-    for suite in [Suite::Ed25519, Suite::P256] {
+    for suite in [Suite::Ed25519, Suite::P256, Suite::Jubjub] {
         let good = key(suite).public_key().to_jwk();
         for (member, value) in
             [("d", "AA"), ("kty", "RSA"), ("crv", "P-384"), ("x", "AA"), ("x", "=="), ("x", "")]
@@ -201,7 +201,7 @@ fn the_signature_of_rfc_6979() {
 
 #[test]
 fn a_signature_holds_for_one_message_and_one_key() {
-    for suite in [Suite::Ed25519, Suite::P256] {
+    for suite in [Suite::Ed25519, Suite::P256, Suite::Jubjub] {
         let (key, other) = (key(suite), SigningKey::from_bytes(suite, &[5; 32]).unwrap());
         let signature = key.sign(b"message");
         let public = key.public_key();

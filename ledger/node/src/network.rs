@@ -71,6 +71,7 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), NodeError> {
     let name = match key.suite() {
         Suite::Ed25519 => "ed25519",
         Suite::P256 => "p256",
+        Suite::Jubjub => "jubjub",
     };
     let digits = Secret::new(hex::encode(key.to_secret().expose()));
     // Long enough from the start: a text that grows leaves what it held before behind, unwiped.
@@ -95,6 +96,7 @@ pub fn read_key(path: &Path) -> Result<SigningKey, NodeError> {
     let suite = match suite {
         "ed25519" => Suite::Ed25519,
         "p256" => Suite::P256,
+        "jubjub" => Suite::Jubjub,
         _ => return Err(refuse(rule)),
     };
     let mut bytes = vec![0; 32]; // not on the stack, where moving it would leave a copy

@@ -277,7 +277,9 @@ impl Agency {
 pub(super) fn check_pass_key(key: &PublicKey) -> Result<(), Finding> {
     match key.suite() {
         Suite::Ed25519 => Ok(()),
-        Suite::P256 => Err(Finding::new(Reason::WrongKeyUse, "a pass is bound to an Ed25519 key")),
+        Suite::P256 | Suite::Jubjub => {
+            Err(Finding::new(Reason::WrongKeyUse, "a pass is bound to an Ed25519 key"))
+        }
     }
 }
 
