@@ -12,6 +12,7 @@ use did_registry::{
 use serde::{Deserialize, Serialize};
 
 use crate::status::{StatusReference, VerifiedStatusList};
+use crate::zk::{IssuerRoots, RevocationRecord};
 use crate::{Finding, Part, Policy, Reason};
 
 /// A status list as its issuer signed it and the ledger anchored it.
@@ -40,6 +41,10 @@ pub struct Facts {
     pub schemas: BTreeMap<Digest, Schema>,
     /// Status lists by address.
     pub statuses: BTreeMap<String, StatusSnapshot>,
+    /// Roots of the issuer sets by type.
+    pub issuer_sets: BTreeMap<CredentialType, IssuerRoots>,
+    /// How far revocations have come, by issuer.
+    pub revocations: BTreeMap<Did, RevocationRecord>,
 }
 
 /// How old facts may be, in seconds.

@@ -34,6 +34,7 @@ pub mod policy;
 pub mod presentation;
 pub mod transcoding;
 pub mod verdict;
+pub mod zk;
 
 pub use policy::{Operand, PassTerms, Policy, PolicyError, Predicate, Test};
 pub use verdict::{Finding, Overall, Part, Reason, Verdict};

@@ -202,6 +202,8 @@ impl World {
                 policies: [&entry, &gate].map(|policy| (policy.id(), policy.clone())).into(),
                 schemas: [test, pass].map(|schema| (schema.id(), schema)).into(),
                 statuses: BTreeMap::new(),
+                issuer_sets: BTreeMap::new(),
+                revocations: BTreeMap::new(),
             },
             agency,
             list: StatusList::new(2, 1_024).unwrap(),
