@@ -65,7 +65,7 @@ static FOUNDED: LazyLock<Founded> = LazyLock::new(|| {
     let nothing = Founded(Changes::new());
     let mut overlay = Overlay::new(&nothing);
     genesis(&mut overlay, &GENESIS).unwrap();
-    Founded(overlay.into_changes())
+    Founded(overlay.into_changes(Moment { height: 0, time: GENESIS.time }))
 });
 
 /// The control keys of the founders 1 and 2, as the golden tests make them.
@@ -122,11 +122,11 @@ fn executed(operation: &Operation, founder: &SigningKey) {
     let verified = verified(signed, key).unwrap();
     let mut overlay = Overlay::new(&*FOUNDED);
     if execute(&mut overlay, &verified, after_genesis()).is_err() {
-        assert!(overlay.into_changes().is_empty(), "refused, and something changed");
+        assert!(overlay.into_changes(after_genesis()).is_empty(), "refused, and something changed");
         return;
     }
     assert!(execute(&mut overlay, &verified, after_genesis()).is_err(), "executed twice");
-    for (key, record) in overlay.into_changes() {
+    for (key, record) in overlay.into_changes(after_genesis()) {
         assert!(Record::read(&key, &record).is_ok(), "{key:?} does not read back");
     }
 }

@@ -93,6 +93,8 @@ impl TrustBundle {
             policies: BTreeMap::new(),
             schemas: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            issuer_sets: BTreeMap::new(),
+            revocations: BTreeMap::new(),
         };
         let mut heads = Heads::new();
         for proof in &self.records {
@@ -112,6 +114,12 @@ impl TrustBundle {
                 }
                 (StateKey::Status(did, _), Some(Record::Status(record))) => {
                     heads.entry(record.head.uri.clone()).or_default().push((did.clone(), record));
+                }
+                (StateKey::IssuerSet(kind), Some(Record::IssuerSet(roots))) => {
+                    facts.issuer_sets.insert(kind.clone(), *roots);
+                }
+                (StateKey::Revocation(did), Some(Record::Revocation(record))) => {
+                    facts.revocations.insert(did.clone(), record);
                 }
                 _ => {} // proved, and of no use to a checkpoint
             }

@@ -1,20 +1,28 @@
 //! Execution: a function for each rule, over an overlay that a refused transaction leaves untouched.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use credential::zk::{DeltaError, RevocationDelta, RevocationRecord};
 use credential::{Policy, PolicyError};
 use did_registry::canonical::{decode, encode};
 use did_registry::{
-    Ballot, Committee, Did, DidOperation, DidRecord, Moment, Motion, Recognition, RegistryError, Schema,
-    SchemaError, Vote,
+    Ballot, Committee, CredentialType, Did, DidOperation, DidRecord, Moment, Motion, Recognition,
+    RegistryError, Schema, SchemaError, Vote,
 };
 
 use crate::{
     AnchorOperation, AnchorRecord, Genesis, Latest, Operation, PolicyRecord, ReceiptBatch, ReceiptRecord,
     SchemaRecord, StateKey, StatusHead, StatusRecord, TRANSACTION_BYTES, VerifiedTransaction,
 };
+
+mod fold;
+
+use fold::Touched;
+
+/// Issuers of a type, ever, and types of an issuer: an issuer set holds several keys of each.
+const RECOGNISED: usize = 256;
 
 /// Committed records, as of the block before.
 pub trait Committed {
@@ -31,6 +39,8 @@ pub struct Overlay<'a> {
     changes: Changes,
     /// Senders' records, decoded: reading one checks every key in it, which costs more than all its rules.
     actors: HashMap<Did, Rc<DidRecord>>,
+    /// What may have changed an issuer set.
+    touched: Touched,
 }
 
 /// Why a transaction does not enter the ledger.
@@ -89,6 +99,9 @@ pub enum Refusal {
     /// Bounds of a field.
     #[error("{0}")]
     Bounds(&'static str),
+    /// A senseless delta of revocations.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
     /// Withdrawn batches take no more signatures.
     #[error("this batch is withdrawn")]
     Withdrawn,
@@ -109,6 +122,7 @@ impl Refusal {
             Self::Exists(_) => "EXISTS",
             Self::Missing(_) => "MISSING",
             Self::Bounds(_) => "BOUNDS",
+            Self::Delta(_) => "REVOCATION_RULE",
             Self::Withdrawn => "WITHDRAWN",
         }
     }
@@ -117,11 +131,12 @@ impl Refusal {
 impl<'a> Overlay<'a> {
     /// No changes yet.
     pub fn new(base: &'a dyn Committed) -> Self {
-        Self { base, changes: Changes::new(), actors: HashMap::new() }
+        Self { base, changes: Changes::new(), actors: HashMap::new(), touched: Touched::default() }
     }
 
-    /// The changes made.
-    pub fn into_changes(self) -> Changes {
+    /// The changes made, with the issuer sets that follow from them, at the end of the block at `at`.
+    pub fn into_changes(mut self, at: Moment) -> Changes {
+        self.fold(at);
         self.changes
     }
 
@@ -210,9 +225,14 @@ pub fn execute(overlay: &mut Overlay<'_>, verified: &VerifiedTransaction, at: Mo
                 Operation::Status(head) => move_status(overlay, actor, head, at)?,
                 Operation::Anchor(operation) => anchor(overlay, actor, operation, at)?,
                 Operation::Receipt(batch) => receipt(overlay, actor, batch, at)?,
+                Operation::Revocation(delta) => revoke(overlay, actor, delta, at)?,
             }
         }
     };
+    // A new identifier is recognised for nothing yet.
+    if !matches!(transaction.operation, Operation::Did(DidOperation::Create(_))) {
+        overlay.touched.note(writes.iter().map(|(key, _)| key));
+    }
     writes.into_iter().for_each(|write| overlay.write(write));
     overlay.put(StateKey::Actor(actor.clone()), &(transaction.sequence + 1));
     Ok(())
@@ -285,6 +305,7 @@ fn role(overlay: &Overlay<'_>, actor: &Did, vote: &Vote, at: Moment) -> Result<V
                     decided: at,
                 };
                 writes.push(write(StateKey::Issuer(credential_type.clone(), issuer.clone()), &recognition));
+                writes.extend(index(overlay, issuer, credential_type)?);
             }
             Motion::WithdrawIssuer { issuer, credential_type } => {
                 let key = StateKey::Issuer(credential_type.clone(), issuer.clone());
@@ -297,6 +318,37 @@ fn role(overlay: &Overlay<'_>, actor: &Did, vote: &Vote, at: Moment) -> Result<V
         }
     }
     Ok(writes)
+}
+
+/// Remembers who was recognised for what, both ways.
+fn index(overlay: &Overlay<'_>, issuer: &Did, kind: &CredentialType) -> Result<Vec<Write>, Refusal> {
+    let (of, for_what) = (StateKey::IssuersOf(kind.clone()), StateKey::TypesOf(issuer.clone()));
+    let mut issuers: BTreeSet<Did> = overlay.get(&of).unwrap_or_default();
+    let mut types: BTreeSet<CredentialType> = overlay.get(&for_what).unwrap_or_default();
+    if !issuers.insert(issuer.clone()) {
+        return Ok(Vec::new());
+    }
+    types.insert(kind.clone());
+    if issuers.len() > RECOGNISED || types.len() > RECOGNISED {
+        return Err(Refusal::Bounds("a type has at most 256 issuers, ever, and an issuer as many types"));
+    }
+    Ok(vec![write(of, &issuers), write(for_what, &types)])
+}
+
+fn revoke(
+    overlay: &Overlay<'_>,
+    actor: &Did,
+    delta: &RevocationDelta,
+    at: Moment,
+) -> Result<Vec<Write>, Refusal> {
+    delta.check()?;
+    let key = StateKey::Revocation(actor.clone());
+    let latest = overlay.get::<RevocationRecord>(&key).map_or(0, |record| record.epoch);
+    if delta.epoch != latest + 1 {
+        // In order and without gaps, or nobody could follow.
+        return Err(Refusal::NotNewer { latest, got: delta.epoch });
+    }
+    Ok(vec![write(key, &RevocationRecord { epoch: delta.epoch, root: delta.root, updated: at })])
 }
 
 fn check_newer(overlay: &Overlay<'_>, key: &StateKey, version: u32) -> Result<(), Refusal> {

@@ -5,6 +5,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use credential::Policy;
+use credential::zk::RevocationDelta;
 use did_registry::{Did, DidOperation, Digest, Schema, Vote};
 use serde::Serialize;
 
@@ -87,6 +88,8 @@ pub enum Operation {
     Anchor(AnchorOperation),
     /// Anchors a batch of blinded receipts.
     Receipt(ReceiptBatch),
+    /// Changes the actor's status tree.
+    Revocation(RevocationDelta),
 }
 
 impl Operation {
@@ -100,6 +103,7 @@ impl Operation {
             Self::Status(_) => "status",
             Self::Anchor(_) => "anchor",
             Self::Receipt(_) => "receipt",
+            Self::Revocation(_) => "revocation",
         }
     }
 }

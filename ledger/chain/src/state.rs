@@ -1,7 +1,10 @@
 //! The state: typed records under hashed keys.
 
+use std::collections::BTreeSet;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use credential::Policy;
+use credential::zk::{IssuerRoots, RevocationRecord};
 use did_registry::canonical::encode;
 use did_registry::{
     Ballot, Committee, CredentialType, Did, DidRecord, Digest, Moment, Recognition, Schema, digest, label,
@@ -42,6 +45,14 @@ pub enum StateKey {
     Dismissal(Did),
     /// When somebody else signed an issuer's batch, the signer last, [`Moment`].
     Signature(Did, Digest, Did),
+    /// How far an issuer's revocations have come, [`RevocationRecord`].
+    Revocation(Did),
+    /// The roots of a type's issuer sets, [`IssuerRoots`].
+    IssuerSet(CredentialType),
+    /// Everybody who was ever recognised for a type, `BTreeSet<Did>`.
+    IssuersOf(CredentialType),
+    /// Every type that somebody was ever recognised for, `BTreeSet<CredentialType>`.
+    TypesOf(Did),
 }
 
 impl StateKey {
@@ -62,6 +73,10 @@ impl StateKey {
             Self::Receipt(..) => "receipt",
             Self::Dismissal(_) => "dismissal",
             Self::Signature(..) => "signature",
+            Self::Revocation(_) => "revocation",
+            Self::IssuerSet(_) => "issuer-set",
+            Self::IssuersOf(_) => "issuers-of",
+            Self::TypesOf(_) => "types-of",
         }
     }
 
@@ -159,6 +174,14 @@ pub enum Record {
     Receipt(ReceiptRecord),
     /// Under [`StateKey::Dismissal`] and [`StateKey::Signature`].
     Moment(Moment),
+    /// Under [`StateKey::Revocation`].
+    Revocation(RevocationRecord),
+    /// Under [`StateKey::IssuerSet`].
+    IssuerSet(Box<IssuerRoots>),
+    /// Under [`StateKey::IssuersOf`].
+    Dids(BTreeSet<Did>),
+    /// Under [`StateKey::TypesOf`].
+    Types(BTreeSet<CredentialType>),
 }
 
 impl Record {
@@ -183,6 +206,10 @@ impl Record {
             StateKey::Anchor(..) => Self::Anchor(get(bytes)?),
             StateKey::Receipt(..) => Self::Receipt(get(bytes)?),
             StateKey::Dismissal(_) | StateKey::Signature(..) => Self::Moment(get(bytes)?),
+            StateKey::Revocation(_) => Self::Revocation(get(bytes)?),
+            StateKey::IssuerSet(_) => Self::IssuerSet(Box::new(get(bytes)?)),
+            StateKey::IssuersOf(_) => Self::Dids(get(bytes)?),
+            StateKey::TypesOf(_) => Self::Types(get(bytes)?),
         })
     }
 }

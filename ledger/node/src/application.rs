@@ -30,8 +30,8 @@ use ledger_chain::history::log_root;
 use ledger_chain::light::verify_certificate;
 use ledger_chain::tree::{Entry, ShardRoots, ShardUpdate, split, update_shard};
 use ledger_chain::{
-    Block, Changes, Committed, Genesis, Head, Header, Overlay, Record, SignedHead, SignedTransaction,
-    StateKey, VerifiedTransaction, execute, transactions_root,
+    Block, Changes, Committed, Genesis, Head, Header, Operation, Overlay, Record, SignedHead,
+    SignedTransaction, StateKey, VerifiedTransaction, execute, transactions_root,
 };
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -121,7 +121,7 @@ impl Application {
         let mut overlay = Overlay::new(&view);
         ledger_chain::genesis(&mut overlay, &self.genesis)
             .map_err(|refusal| NodeError::Genesis(refusal.to_string()))?;
-        let changes = overlay.into_changes();
+        let changes = overlay.into_changes(Moment { height: 0, time: self.genesis.time });
         view.check()?;
         let mut executed = self.finish(None, Vec::new(), changes, self.genesis.time)?;
         executed.batch.genesis(&self.store, &self.genesis);
@@ -169,7 +169,7 @@ impl Application {
                 }
             }
         }
-        let changes = overlay.into_changes();
+        let changes = overlay.into_changes(at);
         view.check()?;
         let execute = start.elapsed();
         let mut executed = self.finish(Some(base), taken, changes, at.time)?;
@@ -193,7 +193,7 @@ impl Application {
             let id = *transaction.id();
             outcome.map_err(|refusal| BlockError::Refused { position, id, refusal })?;
         }
-        let changes = overlay.into_changes();
+        let changes = overlay.into_changes(at);
         view.check()?;
         let executed = self.finish(Some(Base::of(&tip, None)), verified, changes, at.time)?;
         if executed.ground.header != block.header { Err(BlockError::State) } else { Ok(executed) }
@@ -288,6 +288,11 @@ impl Application {
         let mut batch = BlockBatch::new(height, written(&updates, &ids) + bytes.len());
         batch.state(&self.store, &changes, &updates, &roots);
         batch.block(&self.store, &bytes, &ids);
+        for transaction in transactions.iter().map(|verified| &verified.signed().transaction) {
+            if let Operation::Revocation(delta) = &transaction.operation {
+                batch.delta(&self.store, &transaction.actor, delta);
+            }
+        }
         let history = LogView::new(&self.store, below);
         let mut added = BTreeMap::new();
         merkle::append(&history, height, &block, |level, index, hash| {

@@ -8,6 +8,7 @@
 //! | recognition, document | everybody who was ever recognised | a gate, to say whether an issuer is recognised, and to find its keys |
 //! | policy, schema, status head | whose recognition has not ended | a gate, its own rule; a wallet, what is asked; both, revocations |
 //! | schema | whoever wrote it, if such a policy names it | both, to read claims by |
+//! | issuer set, how far revocations have come | everybody who was ever recognised | a gate, to verify proofs; a wallet, to make them |
 //! | document, policy, schema, status head | whom the reader names | an agency, its own before it is recognised |
 
 use std::collections::BTreeSet;
@@ -63,10 +64,11 @@ impl Ledger {
         let mut gathered = Gathered { ledger: self, height, bound, bytes: 0, records: Vec::new() };
         let mut dids: BTreeSet<Did> = also.iter().cloned().collect();
         let mut publishers = dids.clone();
-        let mut schemas = BTreeSet::new();
+        let (mut schemas, mut kinds) = (BTreeSet::new(), BTreeSet::new());
         let limit = bound.records + 1; // one more than fits, so that what is too much shows
         for key in bound.check_whole(self.store().keys("issuer", None, limit)?)? {
             let Some(Record::Issuer(recognition)) = gathered.add(&key)? else { continue };
+            kinds.insert(recognition.credential_type.clone());
             if recognition.until > head.head.time {
                 publishers.insert(recognition.issuer.clone());
             }
@@ -83,6 +85,10 @@ impl Ledger {
                     }
                 }
             }
+        }
+        let sets = kinds.into_iter().map(StateKey::IssuerSet);
+        for key in sets.chain(dids.iter().cloned().map(StateKey::Revocation)) {
+            gathered.add(&key)?;
         }
         for key in schemas.into_iter().map(StateKey::Schema).chain(dids.into_iter().map(StateKey::Did)) {
             gathered.add(&key)?;

@@ -17,12 +17,16 @@
 
 use std::time::Duration;
 
+use credential::zk::RevocationDelta;
+use did_registry::canonical::decode;
 use did_registry::{Did, Digest, Moment};
 use ledger_chain::bundle::{BUNDLE_BYTES, TrustBundle};
 use ledger_chain::history::{ConsistencyProof, TransactionProof};
 use ledger_chain::light::{Proven, TrustedHead};
 use ledger_chain::tree::RecordProof;
-use ledger_chain::{BLOCK_BYTES, Block, Genesis, Record, SignedHead, SignedTransaction, StateKey};
+use ledger_chain::{
+    BLOCK_BYTES, Block, Genesis, Record, SignedHead, SignedTransaction, StateKey, TRANSACTION_BYTES,
+};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
@@ -31,6 +35,7 @@ use serde_json::Value;
 use crate::Submitted;
 use crate::egress::EgressLog;
 use crate::http::key_text;
+use crate::http::read::DELTA_BYTES;
 use crate::outcome::Status;
 
 mod answer;
@@ -300,6 +305,29 @@ impl LedgerClient {
         let request = self.http.get(format!("{}/v1/bundle", self.base)).query(&query);
         let answer = self.send(request).await?;
         Ok(TrustBundle::from_bytes(&body(answer, BUNDLE_BYTES).await?)?)
+    }
+
+    /// What an issuer changed in its status tree after epoch `after`, in order. Not verified: follow it, and compare the root
+    /// with the issuer's record.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`], [`ClientError::Transport`], [`ClientError::Answer`].
+    pub async fn revocations(&self, issuer: &Did, after: u64) -> Result<Vec<RevocationDelta>, ClientError> {
+        let mut all: Vec<RevocationDelta> = Vec::new();
+        loop {
+            let after = all.last().map_or(after, |delta| delta.epoch);
+            let request = self.http.get(format!("{}/v1/revocations/{issuer}?after={after}", self.base));
+            let page = body(self.send(request).await?, DELTA_BYTES + TRANSACTION_BYTES).await?;
+            let page: Vec<RevocationDelta> = decode(&page, DELTA_BYTES + TRANSACTION_BYTES)?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            // Whoever answers with the same over and over is not followed for ever.
+            if page.first().is_some_and(|delta| delta.epoch <= after) {
+                return Err(ClientError::Answer("deltas come in order".into()));
+            }
+            all.extend(page);
+        }
     }
 
     /// The proof of a record at the latest height and the head it is proved under: to be passed on. Not verified.

@@ -12,6 +12,7 @@
 //! GET  /v1/genesis                 what the ledger started from
 //! GET  /v1/records/{namespace}/…   a record with its proof      ?height= or ?time=, ?from=;  /v1/records?key= takes canonical bytes
 //! GET  /v1/bundle               what verifiers decide on, octets  ?height= ?from= ?did=,…: whom it holds besides the recognised
+//! GET  /v1/revocations/{did}       what an issuer changed, octets  ?after=EPOCH
 //! GET  /v1/keys/{namespace}        which records there are      ?after= &limit=
 //! GET  /v1/blocks, /v1/blocks/{h}  headers; a block             ?from= &limit=
 //! GET  /v1/dids/{did}              W3C DID resolution           ?versionId= or ?versionTime= or ?height=
@@ -44,7 +45,7 @@ pub(crate) use keys::{from_text as key_from_text, to_text as key_text};
 mod events;
 mod keys;
 pub(crate) mod problem;
-mod read;
+pub(crate) mod read;
 mod resolve;
 pub(crate) mod submit;
 
@@ -79,6 +80,7 @@ pub(crate) fn router(api: Api, egress: Option<EgressLog>) -> Router {
         .route("/v1/blocks/{height}", get(read::block))
         .route("/v1/dids/{did}", get(resolve::did))
         .route("/v1/bundle", get(read::bundle))
+        .route("/v1/revocations/{did}", get(read::revocations))
         .route("/v1/events", get(events::stream))
         .route("/health", get(health))
         .route("/metrics", get(metrics))

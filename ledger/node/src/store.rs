@@ -39,7 +39,7 @@ pub use query::Position;
 pub(crate) use view::{Layer, LogView, StateView, TreeView};
 
 /// The layout above; another one needs a migration.
-const FORMAT: &[u8] = b"causeway-ledger-2";
+const FORMAT: &[u8] = b"causeway-ledger-3";
 
 /// Why the store cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -89,6 +89,8 @@ impl Office {
             policies: BTreeMap::from([(policy.id(), policy.clone())]),
             schemas: BTreeMap::from([(schema.id(), schema.clone())]),
             statuses: BTreeMap::from([(status.uri.clone(), snapshot)]),
+            issuer_sets: BTreeMap::new(),
+            revocations: BTreeMap::new(),
         };
         Ok(Self {
             ed25519: (issuer.url("ed25519-1"), ed25519),

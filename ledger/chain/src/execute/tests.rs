@@ -97,7 +97,7 @@ impl World {
         let nothing = State::default();
         let mut overlay = Overlay::new(&nothing);
         genesis(&mut overlay, &founding).unwrap();
-        let committed = State(overlay.into_changes());
+        let committed = State(overlay.into_changes(Moment { height: 0, time: founding.time }));
         let actors = founding.dids.iter().map(|did| Actor { did: did.did(), key: 0, sequence: 0 }).collect();
         let at = Moment { height: 1, time: time(1_000_060) };
         let (pending, known) = (Changes::new(), HashMap::new());
@@ -121,8 +121,12 @@ impl World {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let verified =
             VerifiedTransaction::verify_all(&self.ledger, vec![(signed, signer)], &mut rng).remove(0)?;
-        let mut overlay =
-            Overlay { base: &self.committed, changes: self.pending.clone(), actors: self.known.clone() };
+        let mut overlay = Overlay {
+            base: &self.committed,
+            changes: self.pending.clone(),
+            actors: self.known.clone(),
+            touched: Touched::default(),
+        };
         let outcome = execute(&mut overlay, &verified, self.at);
         if outcome.is_err() {
             assert_eq!(overlay.changes, self.pending, "a refused transaction leaves no trace");

@@ -126,7 +126,7 @@ impl Chain {
         };
         let mut overlay = Overlay::new(&chain.store);
         genesis(&mut overlay, &founding).unwrap();
-        let changes = overlay.into_changes();
+        let changes = overlay.into_changes(Moment { height: 0, time: founding.time });
         chain.roots.clear();
         chain.commit(ShardRoots::EMPTY, changes, Vec::new());
         chain
@@ -146,6 +146,17 @@ impl Chain {
         let transaction = Transaction { actor: did(owner), sequence: *next, operation };
         *next += 1;
         transaction.sign(&self.genesis.id(), &key(owner, 0))
+    }
+
+    /// The code with which a transaction is refused in the next block; `None` if it is not.
+    pub(crate) fn refusal(&self, signed: SignedTransaction, key: PublicKey) -> Option<String> {
+        let at = Moment { height: self.heads.len() as u64, time: self.time(self.heads.len() as u64) };
+        let mut rng = ChaCha20Rng::seed_from_u64(at.height);
+        let verified = VerifiedTransaction::verify_all(&self.genesis.id(), vec![(signed, key)], &mut rng);
+        let mut overlay = Overlay::new(&self.store);
+        let refused = execute(&mut overlay, verified[0].as_ref().unwrap(), at).err()?;
+        assert!(overlay.into_changes(at).is_empty(), "a refused transaction leaves no trace");
+        Some(refused.code().to_owned())
     }
 
     /// Registers actors.
@@ -176,7 +187,7 @@ impl Chain {
             execute(&mut overlay, &transaction, at).unwrap();
             transactions.push(transaction.signed().clone());
         }
-        let changes = overlay.into_changes();
+        let changes = overlay.into_changes(at);
         let before = self.roots.last().unwrap().clone();
         self.commit(before, changes, transactions);
     }

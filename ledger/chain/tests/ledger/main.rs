@@ -5,6 +5,7 @@ mod chain;
 mod damaged;
 mod golden;
 mod history;
+mod issuer_sets;
 mod light;
 mod records;
 mod samples;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use credential::zk::{RevocationDelta, RootBytes, nothing_revoked};
 use credential::{Operand, PassTerms, Policy, Predicate, Test};
 use did_registry::{
     Approval, ClaimKind, ClaimSpec, CredentialType, DidOperation, Digest, DocumentKey, Guardians, Motion,
@@ -155,6 +156,12 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.extend([Operation::Schema(schema()), Operation::Policy(policy()), Operation::Status(status)]);
     all.extend(anchors.map(Operation::Anchor));
     all.extend(receipts);
+    all.push(Operation::Revocation(RevocationDelta {
+        epoch: 3,
+        root: RootBytes::of(&nothing_revoked()),
+        revoked: [4, 4_000_000].into(),
+        reinstated: [(9, root(4))].into(),
+    }));
     all
 }
 
@@ -181,6 +188,7 @@ pub(crate) fn name(operation: &Operation) -> &'static str {
         Operation::Receipt(ReceiptBatch { kind: ReceiptKind::Consent, .. }) => "receipt-consent",
         Operation::Receipt(ReceiptBatch { kind: ReceiptKind::Transcoding, .. }) => "receipt-transcoding",
         Operation::Receipt(ReceiptBatch { kind: ReceiptKind::Use, .. }) => "receipt-use",
+        Operation::Revocation(_) => "revocation",
     }
 }
 

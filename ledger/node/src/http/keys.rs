@@ -15,7 +15,7 @@ const KEY_BYTES: usize = 4096;
 /// committee · did/{did} · actor/{did} · ballot/{id} · schema/{id} · policy/{id}
 /// issuer/{type}/{did} · schema-latest/{did}/{type} · policy-latest/{did}/{name}
 /// status/{did}/{list} · anchor/{did}/{root} · receipt/{did}/{root} · dismissal/{did}
-/// signature/{did}/{root}/{signer}
+/// signature/{did}/{root}/{signer} · revocation/{did} · issuer-set/{type} · issuers-of/{type} · types-of/{did}
 /// ```
 pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, RegistryError> {
     let rule = || RegistryError::Malformed(format!("a record is not named like this in {namespace}"));
@@ -27,6 +27,10 @@ pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, Registr
         "actor" => StateKey::Actor(rest.parse()?),
         "dismissal" => StateKey::Dismissal(rest.parse()?),
         "ballot" => StateKey::Ballot(rest.parse()?),
+        "revocation" => StateKey::Revocation(rest.parse()?),
+        "types-of" => StateKey::TypesOf(rest.parse()?),
+        "issuer-set" => StateKey::IssuerSet(CredentialType::new(rest)?),
+        "issuers-of" => StateKey::IssuersOf(CredentialType::new(rest)?),
         "schema" => StateKey::Schema(rest.parse()?),
         "policy" => StateKey::Policy(rest.parse()?),
         "issuer" => {
@@ -96,11 +100,15 @@ mod tests {
             ("anchor", format!("{did}/{digest}")),
             ("receipt", format!("{did}/{digest}")),
             ("signature", format!("{did}/{digest}/{did}")),
+            ("revocation", did.to_owned()),
+            ("types-of", did.to_owned()),
+            ("issuer-set", "HealthCertificate".to_owned()),
+            ("issuers-of", "HealthCertificate".to_owned()),
         ] {
             let key = from_path(namespace, &rest).unwrap();
             assert_eq!(key.namespace(), namespace);
             assert_eq!(from_text(&to_text(&key)).unwrap(), key);
-            assert!(from_path(namespace, "x").is_err(), "{namespace}");
+            assert!(from_path(namespace, "").is_err() || namespace == "committee", "{namespace}");
             assert!(from_path(namespace, &format!("{rest}/x")).is_err() || namespace == "policy-latest");
         }
         assert!(from_path("nothing", "").is_err());

@@ -19,6 +19,9 @@ use crate::store::is_listed;
 /// Headers or keys in one answer.
 const PAGE: usize = 1000;
 
+/// Bytes of deltas in one answer.
+pub(crate) const DELTA_BYTES: usize = 8 * 1024 * 1024;
+
 type Params<T> = Result<Query<T>, QueryRejection>;
 
 #[derive(Deserialize)]
@@ -159,6 +162,25 @@ pub(super) async fn bundle(State(api): State<Api>, query: Params<BundleQuery>) -
     let also: Vec<Did> = also.into_iter().map(str::parse).collect::<Result<_, _>>()?;
     let bundle = blocking(&api, move |ledger| ledger.bundle(height, query.from, &also)).await??;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bundle.to_bytes()).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeltaQuery {
+    #[serde(default)]
+    after: u64,
+}
+
+/// Whole deltas, of which whoever asks takes all: nobody learns whose status is looked at.
+pub(super) async fn revocations(
+    State(api): State<Api>,
+    did: Result<Path<Did>, PathRejection>,
+    query: Params<DeltaQuery>,
+) -> Reply {
+    let (Path(did), Query(query)) = (did?, query?);
+    let deltas =
+        blocking(&api, move |ledger| ledger.store().deltas(&did, query.after, DELTA_BYTES)).await??;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], encode(&deltas)).into_response())
 }
 
 pub(super) async fn keys(

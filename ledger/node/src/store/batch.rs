@@ -1,5 +1,6 @@
 //! What a block writes.
 
+use credential::zk::RevocationDelta;
 use did_registry::canonical::encode;
 use did_registry::{Did, Digest, Timestamp};
 use ledger_chain::tree::{ShardRoots, ShardUpdate};
@@ -40,6 +41,11 @@ impl BlockBatch {
             place[8..].copy_from_slice(&position.to_be_bytes());
             self.put(store, Column::Transactions, id.as_bytes(), &place);
         }
+    }
+
+    /// What an issuer changed in its status tree, for those who follow it.
+    pub(crate) fn delta(&mut self, store: &Store, issuer: &Did, delta: &RevocationDelta) {
+        self.put(store, Column::Keys, &delta_key(issuer, delta.epoch), &encode(delta));
     }
 
     /// Records, their tree and its roots.
@@ -95,9 +101,10 @@ impl Store {
 }
 
 /// Namespaces whose keys are listed: those with few records, that a trust bundle is made of. The rows of
-/// [`published_prefix`] are keys of no namespace.
+/// [`published_prefix`] and [`delta_key`] are keys of no namespace.
 pub(crate) fn is_listed(namespace: &str) -> bool {
-    !matches!(namespace, "did" | "actor" | "anchor" | "receipt" | "signature" | "published")
+    let many = ["did", "actor", "anchor", "receipt", "signature", "revocation", "published", DELTAS];
+    !many.contains(&namespace)
 }
 
 /// Who published what a trust bundle takes from its publishers.
@@ -116,6 +123,14 @@ fn publisher(key: &StateKey, record: &[u8]) -> Option<Did> {
 /// What the keys of everything that somebody published begin with.
 pub(super) fn published_prefix(publisher: &Did) -> Vec<u8> {
     listed_key("published", &encode(publisher))
+}
+
+/// Rows of deltas: of no namespace either, and with a value.
+const DELTAS: &str = "deltas";
+
+/// Where the delta of an epoch lies; those of an issuer follow each other.
+pub(super) fn delta_key(issuer: &Did, epoch: u64) -> Vec<u8> {
+    [listed_key(DELTAS, &encode(issuer)).as_slice(), &epoch.to_be_bytes()].concat()
 }
 
 pub(super) fn listed_key(namespace: &str, key: &[u8]) -> Vec<u8> {

@@ -1,12 +1,13 @@
 //! Reads of what is committed.
 
+use credential::zk::RevocationDelta;
 use did_registry::canonical::decode;
 use did_registry::{Did, Digest, Timestamp};
 use ledger_chain::tree::ShardRoots;
 use ledger_chain::{Genesis, SignedHead, StateKey, TRANSACTION_BYTES};
 use rocksdb::{DBRawIterator, ReadOptions};
 
-use super::batch::{listed_key, published_prefix, value_key};
+use super::batch::{delta_key, listed_key, published_prefix, value_key};
 use super::{Column, Store, StoreError};
 
 /// Where a transaction is.
@@ -146,6 +147,28 @@ impl Store {
     /// [`StoreError`].
     pub fn published(&self, publisher: &Did, limit: usize) -> Result<Vec<StateKey>, StoreError> {
         self.rows(&published_prefix(publisher), None, limit)
+    }
+
+    /// An issuer's deltas after epoch `after`, in order: as many as come to at most `bytes`, and one at least if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn deltas(&self, issuer: &Did, after: u64, bytes: usize) -> Result<Vec<RevocationDelta>, StoreError> {
+        let start = delta_key(issuer, after.saturating_add(1));
+        let prefix = start.get(..start.len() - 8).unwrap_or_default();
+        let mut rows = self.db.raw_iterator_cf(self.column(Column::Keys));
+        rows.seek(&start);
+        let (mut deltas, mut size) = (Vec::new(), 0);
+        while let Some((_, value)) = rows.item().filter(|(key, _)| key.starts_with(prefix)) {
+            size += value.len();
+            if size > bytes && !deltas.is_empty() {
+                break;
+            }
+            deltas.push(decode(value, TRANSACTION_BYTES).map_err(damaged)?);
+            rows.next();
+        }
+        rows.status()?;
+        Ok(deltas)
     }
 
     /// What follows `prefix` in the rows after `start`.

@@ -164,7 +164,7 @@ fn one_process_at_a_time_and_no_other_layout() {
     let store = Store::open(directory.path(), &CONFIG).unwrap();
     assert!(matches!(Store::open(directory.path(), &CONFIG), Err(StoreError::Locked(_))));
     let mut batch = WriteBatch::default();
-    batch.put_cf(store.column(Column::Meta), b"format", b"causeway-ledger-3");
+    batch.put_cf(store.column(Column::Meta), b"format", b"causeway-ledger-99");
     store.write(batch).unwrap();
     drop(store);
     assert!(matches!(Store::open(directory.path(), &CONFIG), Err(StoreError::Format)));

@@ -1,9 +1,13 @@
 //! The client follows heads and believes only what is proven.
 
+use std::collections::BTreeMap;
+
+use credential::zk::{Revocations, RootBytes};
 use ledger_chain::light::LightError;
-use ledger_chain::{Record, StateKey};
+use ledger_chain::{Operation, Record, StateKey};
 use ledger_node::Status;
 use ledger_node::client::{ClientError, LedgerClient};
+use zk_policy::Handle;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -74,6 +78,38 @@ async fn a_record_comes_with_the_head_that_continues_the_trusted_one() {
     assert_eq!(elsewhere.code(), "INCONSISTENT_HISTORY");
     served.node.shutdown().await;
     ahead.node.shutdown().await;
+}
+
+/// Whoever follows an issuer's status tree takes whole deltas, and compares the root with the issuer's record.
+#[tokio::test(flavor = "multi_thread")]
+async fn deltas_are_handed_out_whole_and_in_order() {
+    let served = Served::new().await;
+    let client = LedgerClient::new(&served.node.url()).unwrap();
+    let trusted = client.trust(&client.genesis().await.unwrap()).await.unwrap();
+    let issuer = &served.agencies[0];
+    assert_eq!(client.revocations(&issuer.did, 0).await.unwrap(), []);
+    let mut own = Revocations::new();
+    for sequence in 0..3 {
+        let handles = (0..500u32).map(|place| Handle::new(place * 8_000 + sequence).unwrap()).collect();
+        let delta = own.delta(handles, BTreeMap::new());
+        own.follow([&delta]).unwrap();
+        let operation = Operation::Revocation(delta);
+        client.commit(&issuer.sign(&served.ledger, sequence.into(), operation)).await.unwrap();
+    }
+    let mut follower = Revocations::new();
+    follower.follow(&client.revocations(&issuer.did, 0).await.unwrap()).unwrap();
+    let key = StateKey::Revocation(issuer.did.clone());
+    let Some(Record::Revocation(record)) = client.current_record(&trusted, &key).await.unwrap().record else {
+        panic!("the ledger has a record of it")
+    };
+    assert_eq!((record.epoch, record.root), (3, RootBytes::of(&follower.tree().root())));
+    assert_eq!(client.revocations(&issuer.did, 2).await.unwrap().len(), 1);
+    assert_eq!(
+        client.revocations(&served.agencies[1].did, 0).await.unwrap(),
+        [],
+        "everybody has a list of his own"
+    );
+    served.node.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
