@@ -146,7 +146,7 @@ impl Vault {
     pub fn each(&self, column: Column, mut look: impl FnMut(&RowId, &[u8])) -> Result<(), VaultError> {
         for row in self.db.iterator_cf(self.family(column), IteratorMode::Start) {
             let (key, sealed) = row?;
-            let id = RowId(key.as_ref().try_into().map_err(|_| VaultError::RowName)?);
+            let id = row_id(&key)?;
             look(&id, &self.open_row(column, &id, &sealed)?);
         }
         Ok(())
@@ -270,7 +270,7 @@ impl Vault {
         let mode = IteratorMode::From(from.as_bytes(), Direction::Forward);
         for row in self.db.iterator_cf(self.family(table.column), mode).take(limit.min(PAGE)) {
             let (key, sealed) = row?;
-            let id = RowId(key.as_ref().try_into().map_err(|_| VaultError::RowName)?);
+            let id = row_id(&key)?;
             if !belongs(&id) {
                 break;
             }
@@ -295,6 +295,11 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Vault(…)")
     }
+}
+
+/// The identifier that a stored row has as its key.
+fn row_id(key: &[u8]) -> Result<RowId, VaultError> {
+    Ok(RowId(key.try_into().map_err(|_| VaultError::RowName)?))
 }
 
 /// The identifier after this one, unless it is the last.

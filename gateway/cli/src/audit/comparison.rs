@@ -211,7 +211,8 @@ fn batch<'a>(
     found.ok_or_else(|| Fault::Open("its batch was not looked up on the ledger".into()))
 }
 
-fn read_receipt(text: &str) -> Result<AnchorReceipt, Fault> {
+/// A receipt as it travels.
+pub(super) fn read_receipt(text: &str) -> Result<AnchorReceipt, Fault> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| "a receipt travels as base64url")?;
     AnchorReceipt::from_bytes(&bytes).map_err(|error| error.to_string().into())
 }

@@ -2,13 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::Finding;
 use credential::facts::AgeLimits;
 use credential::status::anchored_digest;
 use credential::transcoding::TrustEpoch;
-use ledger_chain::receipt::AnchorReceipt;
 use ledger_chain::{Record, StatusHead};
 use reqwest::Url;
 
@@ -136,8 +133,7 @@ pub(crate) fn host(uri: &str) -> Option<String> {
 
 /// The height of the block that anchored the decision, as its receipt says; whether that holds comes later.
 fn anchored_height(evidence: &Evidence) -> Option<u64> {
-    let bytes = URL_SAFE_NO_PAD.decode(evidence.receipt.as_deref()?).ok()?;
-    let receipt = AnchorReceipt::from_bytes(&bytes).ok()?;
+    let receipt = comparison::read_receipt(evidence.receipt.as_deref()?).ok()?;
     match receipt.record.verify(&receipt.head.head.state) {
         Ok(Some(Record::Receipt(record))) => Some(record.anchored.height),
         _ => None,

@@ -150,7 +150,7 @@ impl Chain {
 
     /// The code with which a transaction is refused in the next block; `None` if it is not.
     pub(crate) fn refusal(&self, signed: SignedTransaction, key: PublicKey) -> Option<String> {
-        let at = Moment { height: self.heads.len() as u64, time: self.time(self.heads.len() as u64) };
+        let at = self.next();
         let mut rng = ChaCha20Rng::seed_from_u64(at.height);
         let verified = VerifiedTransaction::verify_all(&self.genesis.id(), vec![(signed, key)], &mut rng);
         let mut overlay = Overlay::new(&self.store);
@@ -177,7 +177,7 @@ impl Chain {
 
     /// One block of these transactions, each with the key it is checked with; all must be accepted.
     pub(crate) fn block_of(&mut self, signed: Vec<(SignedTransaction, PublicKey)>) {
-        let at = Moment { height: self.heads.len() as u64, time: self.time(self.heads.len() as u64) };
+        let at = self.next();
         let mut rng = ChaCha20Rng::seed_from_u64(at.height);
         let verified = VerifiedTransaction::verify_all(&self.genesis.id(), signed, &mut rng);
         let mut overlay = Overlay::new(&self.store);
@@ -190,6 +190,12 @@ impl Chain {
         let changes = overlay.into_changes(at);
         let before = self.roots.last().unwrap().clone();
         self.commit(before, changes, transactions);
+    }
+
+    /// When the next block will be.
+    fn next(&self) -> Moment {
+        let height = self.heads.len() as u64;
+        Moment { height, time: self.time(height) }
     }
 
     fn time(&self, height: u64) -> Timestamp {
