@@ -222,7 +222,7 @@ impl Policy {
 }
 
 impl Test {
-    fn fits(&self, kind: &ClaimKind) -> bool {
+    pub(crate) fn fits(&self, kind: &ClaimKind) -> bool {
         match (self, kind) {
             (
                 Self::Equals(Operand::Text(_)) | Self::OneOf(_),
@@ -288,7 +288,7 @@ fn ordered(value: &ClaimValue, bound: &ClaimValue) -> Option<std::cmp::Ordering>
 }
 
 impl Operand {
-    fn on(&self, today: Date) -> ClaimValue {
+    pub(crate) fn on(&self, today: Date) -> ClaimValue {
         match self {
             Self::Text(text) => ClaimValue::Text(text.clone()),
             Self::Integer(number) => ClaimValue::Integer(*number),

@@ -38,35 +38,33 @@ pub(crate) trait Curve: CurveGroup<ScalarField = Fr> {
     fn turn(point: &Self::Affine) -> Self::Affine;
 }
 
-impl Curve for Projective<g1::Config> {
-    const BYTES: usize = 48;
-
-    fn times(self, by: Fr) -> Self {
-        g1::Config::glv_mul_projective(self, by)
-    }
-
-    fn halves(by: Fr) -> [(bool, Fr); 2] {
-        g1::Config::scalar_decomposition(by).into()
-    }
-
-    fn turn(point: &Self::Affine) -> Self::Affine {
-        g1::Config::endomorphism_affine(point)
-    }
+/// What differs between the two.
+pub(crate) trait Group: GLVConfig<ScalarField = Fr> {
+    /// Bytes of a compressed point.
+    const BYTES: usize;
 }
 
-impl Curve for Projective<g2::Config> {
+impl Group for g1::Config {
+    const BYTES: usize = 48;
+}
+
+impl Group for g2::Config {
     const BYTES: usize = 96;
+}
+
+impl<P: Group> Curve for Projective<P> {
+    const BYTES: usize = P::BYTES;
 
     fn times(self, by: Fr) -> Self {
-        g2::Config::glv_mul_projective(self, by)
+        P::glv_mul_projective(self, by)
     }
 
     fn halves(by: Fr) -> [(bool, Fr); 2] {
-        g2::Config::scalar_decomposition(by).into()
+        P::scalar_decomposition(by).into()
     }
 
     fn turn(point: &Self::Affine) -> Self::Affine {
-        g2::Config::endomorphism_affine(point)
+        P::endomorphism_affine(point)
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use ark_bls12_381::{Bls12_381, Fr};
 use ark_ff::UniformRand as _;
-use ark_groth16::{Groth16, prepare_verifying_key};
+use ark_groth16::{Groth16, ProvingKey, prepare_verifying_key};
 use ark_relations::gr1cs::{
     ConstraintSystem, ConstraintSystemRef, LinearCombination, Matrix, OptimizationGoal, R1CS_PREDICATE_LABEL,
     SynthesisMode, Variable,
@@ -77,6 +77,20 @@ fn three_contributors_make_a_key_that_proves() {
     let matrices = matrices(&wires);
     let (inputs, constraints) = (wires.num_instance_variables(), wires.num_constraints());
     let circuit = Circuit::new(&matrices, inputs, constraints, wires.num_witness_variables()).unwrap();
+    let prove = |key: &ProvingKey<Bls12_381>, wires: &ConstraintSystemRef<Fr>, rng: &mut Rng| {
+        let assignment = [wires.instance_assignment().unwrap(), wires.witness_assignment().unwrap()].concat();
+        let (r, s) = (Fr::rand(rng), Fr::rand(rng));
+        Groth16::<Bls12_381>::create_proof_with_reduction_and_matrices(
+            key,
+            r,
+            s,
+            &matrices,
+            inputs,
+            constraints,
+            &assignment,
+        )
+        .unwrap()
+    };
 
     let names: [&[&str]; 2] = [&["Chile", "Estonia", "Ghana"], &["Ghana", "Japan", "Chile"]];
     let files = hold(&circuit, names, rng);
@@ -90,17 +104,7 @@ fn three_contributors_make_a_key_that_proves() {
     let verifying = prepare_verifying_key(&key.vk);
     for x in [3, 4] {
         let wires = synthesise(x);
-        let assignment = [wires.instance_assignment().unwrap(), wires.witness_assignment().unwrap()].concat();
-        let proof = Groth16::<Bls12_381>::create_proof_with_reduction_and_matrices(
-            key,
-            Fr::rand(rng),
-            Fr::rand(rng),
-            &matrices,
-            inputs,
-            constraints,
-            &assignment,
-        )
-        .unwrap();
+        let proof = prove(key, &wires, rng);
         let shows = |y: u64| Groth16::<Bls12_381>::verify_proof(&verifying, &proof, &[Fr::from(y)]).unwrap();
         assert!(shows(x * x * x + x + 5));
         assert!(!shows(x * x * x + x + 6));
@@ -109,15 +113,6 @@ fn three_contributors_make_a_key_that_proves() {
     // Proofs under the key of another ceremony do not hold.
     let other = recheck(&circuit, &hold(&circuit, names, rng), rng);
     assert_ne!(finished.transcript_hash(), other.transcript_hash());
-    let assignment = [wires.instance_assignment().unwrap(), wires.witness_assignment().unwrap()].concat();
-    let proof = Groth16::<Bls12_381>::create_proof_with_reduction_and_matrices(
-        other.key().proving_key(),
-        Fr::rand(rng),
-        Fr::rand(rng),
-        &matrices,
-        inputs,
-        constraints,
-        &assignment,
-    );
-    assert!(!Groth16::<Bls12_381>::verify_proof(&verifying, &proof.unwrap(), &[Fr::from(35)]).unwrap());
+    let proof = prove(other.key().proving_key(), &wires, rng);
+    assert!(!Groth16::<Bls12_381>::verify_proof(&verifying, &proof, &[Fr::from(35)]).unwrap());
 }

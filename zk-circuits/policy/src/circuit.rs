@@ -6,6 +6,7 @@ use ark_r1cs_std::eq::EqGadget as _;
 use ark_r1cs_std::fields::FieldVar as _;
 use ark_r1cs_std::fields::fp::FpVar;
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
+use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::bits;
 use crate::credential::{DAY, SLOTS};
@@ -17,6 +18,15 @@ use crate::status::WORD;
 use crate::tree::{self, Issuers, Statuses};
 
 type Wire = FpVar<Fr>;
+
+/// Synthesises a circuit in silence: every gadget opens a span that would write its arguments, secrets among them, to
+/// whoever listens.
+pub(crate) fn synthesise(
+    circuit: impl ConstraintSynthesizer<Fr>,
+    wires: &ConstraintSystemRef<Fr>,
+) -> Result<(), SynthesisError> {
+    with_default(NoSubscriber::default(), || circuit.generate_constraints(wires.clone()))
+}
 
 /// A statement and what makes it true.
 pub(crate) struct Circuit<'a> {

@@ -18,11 +18,10 @@ use ark_groth16::Groth16;
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, SynthesisMode};
 use ark_serialize::{CanonicalDeserialize as _, CanonicalSerialize as _};
 use rand::{CryptoRng, RngCore};
-use tracing::subscriber::{NoSubscriber, with_default};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::MalformedError;
-use crate::circuit::Circuit;
+use crate::circuit::{self, Circuit};
 use crate::key::{ProvingKey, Relation, VerifyingKey};
 use crate::statement::{FalseStatement, Statement, Terms, Witness};
 
@@ -90,9 +89,7 @@ pub(crate) fn create<C: Relation, R: RngCore + CryptoRng>(
     let wires = ConstraintSystem::new_ref();
     wires.set_optimization_goal(OptimizationGoal::Constraints);
     wires.set_mode(SynthesisMode::Prove { construct_matrices: false, generate_lc_assignments: false });
-    // Every gadget opens a span that would write its arguments, secrets among them, to whoever listens.
-    let synthesised = with_default(NoSubscriber::default(), || circuit.generate_constraints(wires.clone()));
-    synthesised.expect("synthesises because every value is there");
+    circuit::synthesise(circuit, &wires).expect("synthesises because every value is there");
     let system = wires.into_inner().expect("the only reference because the circuit is gone");
     let assigned = "assigned because the system is in proving mode";
     let assignment = Zeroizing::new(

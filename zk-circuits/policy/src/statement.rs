@@ -1,13 +1,13 @@
 //! What is proved, in words, in symbols, and as a native check.
 //!
 //! **In words.** I hold a credential of this schema, signed by some issuer of this set and issued while the issuer's
-//! key counted; it has not expired; it is not revoked; its attributes satisfy these predicates; I know the secret that it is bound to;
-//! this is my one nullifier for this scope; and I say so in this context.
+//! key counted; it has not expired; it is not revoked; its attributes satisfy these predicates; I know the secret that it
+//! is bound to; this is my one nullifier for this scope; and I say so in this context.
 //!
 //! **In symbols.** Public: issuer set root `R`, schema `σ`, day `y`, predicates `(jᵢ, lᵢ, hᵢ)` for `i < 8`, set `E` on slot
 //! `k` if there is one, scope `z`, nullifier `n`, context `x`. There are attributes `a₀…a₁₅`, handle `t`, days of issue `f`
-//! and of expiry `g`, secret `sk`, salt, key `A`, signature `(K, s)`, status root `S`, days `b`, `d` and `r` of that key, word `w` and paths
-//! such that
+//! and of expiry `g`, secret `sk`, salt, key `A`, signature `(K, s)`, status root `S`, days `b`, `d` and `r` of that
+//! key, word `w` and paths such that
 //!
 //! ```text
 //! 1  H  = Poseidon(sk, salt)                                holder key
@@ -29,10 +29,9 @@
 
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup as _, BigInteger as _, PrimeField as _};
-use ark_relations::gr1cs::{ConstraintSynthesizer as _, ConstraintSystem};
-use tracing::subscriber::{NoSubscriber, with_default};
+use ark_relations::gr1cs::ConstraintSystem;
 
-use crate::circuit::Circuit;
+use crate::circuit::{self, Circuit};
 use crate::credential::{Credential, HolderSecret, SLOTS};
 use crate::element::Element;
 use crate::issuers::IssuerWitness;
@@ -223,9 +222,7 @@ impl Statement {
     pub fn is_satisfied(&self, witness: &Witness) -> bool {
         let wires = ConstraintSystem::new_ref();
         let circuit = Circuit { statement: self, witness };
-        let synthesised =
-            with_default(NoSubscriber::default(), || circuit.generate_constraints(wires.clone()));
-        synthesised.is_ok() && wires.is_satisfied() == Ok(true)
+        circuit::synthesise(circuit, &wires).is_ok() && wires.is_satisfied() == Ok(true)
     }
 
     /// Whether `witness` makes the statement true.

@@ -19,7 +19,7 @@ use did_registry::{Did, DidRecord, KeyEntry, Moment, Purposes, Recognition, Reti
 use serde::Serialize;
 use zk_policy::{Element, ISSUERS, IssuerEntry, IssuerSet, KeyDays, StatusTree};
 
-use super::RootBytes;
+use super::{RootBytes, civil_day};
 
 /// Roots remembered besides the current one.
 const EARLIER: usize = 32;
@@ -132,7 +132,7 @@ fn entries<'a>(issuer: Recognised<'a>) -> impl Iterator<Item = (&'a KeyEntry, Is
 }
 
 fn day(time: Timestamp) -> u32 {
-    u32::try_from(time.seconds() / DAY).unwrap_or(u32::MAX)
+    civil_day(time.date())
 }
 
 /// The root of a status tree in which nothing is revoked.

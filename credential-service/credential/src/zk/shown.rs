@@ -14,9 +14,7 @@
 //! in every scope, the others in every show.
 
 use ciborium::Value;
-use did_registry::{
-    Date, Did, Digest, PublicKey, RegistryError, Signature, SigningKey, Suite, digest, label,
-};
+use did_registry::{Date, Did, Digest, PublicKey, Signature, SigningKey, Suite, digest, label};
 use zk_policy::{Element, PROOF_BYTES, Proof};
 
 use crate::dcc::base45;
@@ -55,15 +53,20 @@ impl Occasion<'_> {
             &day.days().to_le_bytes(),
             &key.to_bytes(),
         ];
-        Element::digest(label::ZK_CONTEXT, digest(label::ZK_CONTEXT, &parts).as_bytes())
+        hashed(label::ZK_CONTEXT, &parts)
     }
+}
+
+/// The element of several parts under a label.
+fn hashed(label: &str, parts: &[&[u8]]) -> Element {
+    Element::digest(label, digest(label, parts).as_bytes())
 }
 
 /// Where and when a nullifier counts: at one gate of a verifier, on one day.
 pub fn scope(verifier: &Did, gate: &str, day: Date) -> Element {
     let verifier = verifier.to_string();
     let parts: [&[u8]; 3] = [verifier.as_bytes(), gate.as_bytes(), &day.days().to_le_bytes()];
-    Element::digest(label::ZK_SCOPE, digest(label::ZK_SCOPE, &parts).as_bytes())
+    hashed(label::ZK_SCOPE, &parts)
 }
 
 /// What is shown, as it was read: nothing of it is verified but its form.
@@ -164,30 +167,15 @@ impl Shown {
         fn fixed<const N: usize>(value: &Value) -> Option<&[u8; N]> {
             value.as_bytes()?.as_slice().try_into().ok()
         }
-        let read = || -> Result<Option<Self>, RegistryError> {
-            let Some((policy, key)) = fixed::<32>(policy).zip(fixed::<33>(key)) else { return Ok(None) };
-            let (Some(epoch), Some(day)) =
-                (number(epoch), number(day).and_then(|day| i32::try_from(day).ok()))
-            else {
-                return Ok(None);
-            };
-            let proof = fixed::<PROOF_BYTES>(proof).and_then(|bytes| Proof::from_bytes(bytes).ok());
-            let nullifier = fixed::<32>(nullifier).and_then(|bytes| Element::from_bytes(bytes).ok());
-            let (Some(proof), Some(nullifier), Some(signature)) = (proof, nullifier, fixed::<64>(signature))
-            else {
-                return Ok(None);
-            };
-            Ok(Some(Self {
-                policy: Digest::from_bytes(*policy),
-                epoch,
-                day: Date::from_days(day)?,
-                proof,
-                nullifier,
-                key: PublicKey::new(Suite::P256, key)?,
-                signature: Signature::from_bytes(*signature),
-            }))
-        };
-        read().ok().flatten()
+        Some(Self {
+            policy: Digest::from_bytes(*fixed(policy)?),
+            epoch: number(epoch)?,
+            day: Date::from_days(i32::try_from(number(day)?).ok()?).ok()?,
+            proof: Proof::from_bytes(fixed::<PROOF_BYTES>(proof)?).ok()?,
+            nullifier: Element::from_bytes(fixed(nullifier)?).ok()?,
+            key: PublicKey::new(Suite::P256, fixed::<33>(key)?).ok()?,
+            signature: Signature::from_bytes(*fixed(signature)?),
+        })
     }
 
     /// The payload.

@@ -50,12 +50,12 @@ pub(super) fn text(text: &str) -> Element {
 }
 
 /// A number as the circuit orders it.
-pub(super) fn number(number: i64) -> u64 {
+fn number(number: i64) -> u64 {
     number.wrapping_sub(i64::MIN).cast_unsigned()
 }
 
 /// A day as the circuit orders it.
-pub(super) fn day(date: Date) -> u64 {
+fn day(date: Date) -> u64 {
     (i64::from(date.days()) + (1 << 31)).unsigned_abs()
 }
 

@@ -1,9 +1,9 @@
 //! A policy as the circuit's terms: the same document that is evaluated in the clear.
 
-use did_registry::{ClaimKind, Date, Schema};
+use did_registry::{Date, Schema};
 use zk_policy::{Element, Membership, Predicate as Range, Terms};
 
-use super::slots::{civil_day, day, number, schema_element, slot, text};
+use super::slots::{civil_day, element, schema_element, slot, text};
 use crate::policy::{Operand, Policy, Test};
 
 /// Why a policy has no terms: it can be asked in the clear only.
@@ -45,7 +45,10 @@ impl Policy {
             let claim = &predicate.claim;
             let wrong = || TermsError::WrongKind(claim.clone());
             let slot = slot(schema, claim).ok_or_else(wrong)?;
-            let kind = &schema.claims.get(claim).ok_or_else(wrong)?.kind;
+            if !schema.claims.get(claim).is_some_and(|spec| predicate.test.fits(&spec.kind)) {
+                return Err(wrong());
+            }
+            let value = |operand: &Operand| element(&operand.on(today));
             match &predicate.test {
                 Test::OneOf(texts) if texts.len() == 1 => {
                     ranges.extend(texts.iter().filter_map(|only| Range::equal(slot, text(only))));
@@ -57,15 +60,14 @@ impl Policy {
                     set = Some(chosen.ok_or_else(|| TermsError::SetSize(claim.clone()))?);
                 }
                 Test::Equals(operand) => {
-                    let value = value(operand, kind, today).ok_or_else(wrong)?;
-                    ranges.push(Range::equal(slot, value).ok_or_else(wrong)?);
+                    ranges.push(Range::equal(slot, value(operand)).ok_or_else(wrong)?);
                 }
                 Test::AtLeast(operand) => {
-                    let low = order(operand, kind, today).ok_or_else(wrong)?;
+                    let low = value(operand).to_u64().ok_or_else(wrong)?;
                     ranges.push(Range::range(slot, low, u64::MAX).ok_or_else(wrong)?);
                 }
                 Test::AtMost(operand) => {
-                    let high = order(operand, kind, today).ok_or_else(wrong)?;
+                    let high = value(operand).to_u64().ok_or_else(wrong)?;
                     ranges.push(Range::range(slot, 0, high).ok_or_else(wrong)?);
                 }
             }
@@ -73,24 +75,5 @@ impl Policy {
         let schema = schema_element(&self.schema);
         let terms = Terms::new(issuers, schema, civil_day(today), &ranges, set, scope);
         Ok(terms.expect("fits because a policy has no more predicates than the circuit"))
-    }
-}
-
-/// The element of an operand that a claim of this kind can equal.
-fn value(operand: &Operand, kind: &ClaimKind, today: Date) -> Option<Element> {
-    match (operand, kind) {
-        (Operand::Text(value), ClaimKind::Text { .. } | ClaimKind::Code { .. }) => Some(text(value)),
-        (Operand::Boolean(yes), ClaimKind::Boolean) => Some(Element::from(u64::from(*yes))),
-        _ => order(operand, kind, today).map(Element::from),
-    }
-}
-
-/// Where an operand stands in the order of claims of this kind.
-fn order(operand: &Operand, kind: &ClaimKind, today: Date) -> Option<u64> {
-    match (operand, kind) {
-        (Operand::Integer(value), ClaimKind::Integer { .. }) => Some(number(*value)),
-        (Operand::Date(date), ClaimKind::Date) => Some(day(*date)),
-        (Operand::DaysFromToday(days), ClaimKind::Date) => Some(day(today.plus_days(*days))),
-        _ => None,
     }
 }

@@ -4,6 +4,7 @@ use ark_bls12_381::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ff::{AdditiveGroup as _, BigInteger as _, PrimeField as _};
 
 use super::{NAMES, Stage, phase1, quiet, verify1};
+use crate::circuit::Sizes;
 use crate::codec::write;
 use crate::{FinalKey, MalformedError, NAME_BYTES, Name, Phase1, Phase2};
 
@@ -169,6 +170,13 @@ impl Places {
         self.at += bytes;
         self
     }
+
+    /// The six queries, as phase 2 and the key have them.
+    fn queries(&mut self, sizes: Sizes) {
+        self.add(sizes.inputs, false, false).add(2 * sizes.variables(), false, true);
+        self.add(sizes.variables(), true, true).add(sizes.rows() - 1, false, false);
+        self.add(sizes.witnesses, false, true);
+    }
 }
 
 #[test]
@@ -199,12 +207,7 @@ fn bad_points_in_phase_2() {
     for _ in NAMES {
         places.skip(NAME_BYTES).add(1, false, false).add(1, true, false).add(1, false, false).skip(32);
     }
-    places.add(sizes.inputs, false, false).add(2 * sizes.variables(), false, true);
-    places.add(sizes.variables(), true, true).add(sizes.rows() - 1, false, false).add(
-        sizes.witnesses,
-        false,
-        true,
-    );
+    places.queries(sizes);
     assert_eq!(places.at, bytes.len());
     refuses_bad_points(&bytes, &places.all, |bytes| read2(bytes).err());
 }
@@ -215,12 +218,7 @@ fn bad_points_in_a_key() {
     let (bytes, sizes) = (key(&stage).to_bytes(), stage.phase2.queries.sizes);
     let mut places = Places { at: 16 + 9 + 32, all: vec![] };
     places.add(2, false, false).add(1, true, false).add(1, false, false).add(1, true, false);
-    places.add(sizes.inputs, false, false).add(2 * sizes.variables(), false, true);
-    places.add(sizes.variables(), true, true).add(sizes.rows() - 1, false, false).add(
-        sizes.witnesses,
-        false,
-        true,
-    );
+    places.queries(sizes);
     assert_eq!(places.at, bytes.len());
     refuses_bad_points(&bytes, &places.all, |bytes| read_key(bytes).err());
 }
