@@ -178,8 +178,15 @@ impl Chain {
 
     /// The hash after the last contribution: it names all of them, and so everything that follows from them.
     pub(crate) fn hash(&self) -> [u8; 32] {
-        let link = |hash: [u8; 32], one: &Contribution| digest(label::LINK, &[&hash, &one.to_bytes()]);
-        self.contributions.iter().fold(self.start, link)
+        self.hashes().last().unwrap_or(self.start)
+    }
+
+    /// The hash after each contribution.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.contributions.iter().scan(self.start, |hash, one| {
+            *hash = digest(label::LINK, &[hash.as_slice(), &one.to_bytes()]);
+            Some(*hash)
+        })
     }
 
     /// The secrets after the last contribution.

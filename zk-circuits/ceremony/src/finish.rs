@@ -74,6 +74,13 @@ impl FinishedCeremony {
     }
 }
 
+/// Hash of the transcripts of several circuits, in their order: one to anchor for all.
+pub fn transcripts_hash<'a>(finished: impl IntoIterator<Item = &'a FinishedCeremony>) -> [u8; 32] {
+    let all: Vec<[u8; 32]> = finished.into_iter().map(FinishedCeremony::transcript_hash).collect();
+    let parts: Vec<&[u8]> = all.iter().map(<[u8; 32]>::as_slice).collect();
+    digest(label::TRANSCRIPTS, &parts)
+}
+
 impl FinalKey {
     /// The key as arkworks' prover and verifier take it.
     pub fn proving_key(&self) -> &ProvingKey<Bls12_381> {

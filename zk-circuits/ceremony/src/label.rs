@@ -19,3 +19,5 @@ pub(crate) const CHALLENGE: &str = "causeway/ceremony/challenge/1";
 pub(crate) const CIRCUIT: &str = "causeway/ceremony/circuit/1";
 /// Both chains and the verifying key.
 pub(crate) const TRANSCRIPT: &str = "causeway/ceremony/transcript/1";
+/// The transcripts of several circuits.
+pub(crate) const TRANSCRIPTS: &str = "causeway/ceremony/transcripts/1";

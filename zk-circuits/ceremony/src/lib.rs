@@ -96,7 +96,7 @@ mod queries;
 pub use chain::{MAX_CONTRIBUTIONS, Phase, Secret};
 pub use circuit::{Circuit, MAX_VARIABLES};
 pub use error::{CeremonyError, Culprit, MalformedError};
-pub use finish::{FinalKey, FinishedCeremony};
+pub use finish::{FinalKey, FinishedCeremony, transcripts_hash};
 pub use name::{NAME_BYTES, Name};
 pub use phase1::{Phase1, VerifiedPhase1};
 pub use phase2::{Phase2, VerifiedPhase2};

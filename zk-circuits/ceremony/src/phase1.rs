@@ -54,6 +54,11 @@ impl Phase1 {
         self.chain.hash()
     }
 
+    /// Hash of the chain up to each contribution: what each contributor published.
+    pub fn hashes(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.chain.hashes()
+    }
+
     /// Verifies every contribution, then the powers. `rng` draws the weights of the checks: whoever made the file
     /// must not foresee them.
     ///

@@ -97,6 +97,11 @@ impl Phase2 {
         self.chain.hash()
     }
 
+    /// Hash of the chain up to each contribution: what each contributor published.
+    pub fn hashes(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.chain.hashes()
+    }
+
     /// Verifies where it starts, every contribution, then the queries. `rng` draws the weights of the checks:
     /// whoever made the file must not foresee them.
     ///

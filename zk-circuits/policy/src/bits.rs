@@ -114,7 +114,7 @@ fn choose(bits: &[FpVar<Fr>], values: &[FpVar<Fr>]) -> Vec<FpVar<Fr>> {
     level
 }
 
-/// The bit at the place that `place` numbers, the lowest first, of 128 bits is zero. 30 constraints: the row of eight is
+/// The bit at the place that `place` numbers, the lowest first, of 128 bits is zero. 31 constraints: the row of eight is
 /// chosen of sixteen as a number, which has one spelling in eight bits, and then the bit.
 pub(crate) fn enforce_clear(
     wires: &Wires,

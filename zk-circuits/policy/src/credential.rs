@@ -3,8 +3,9 @@
 use ark_bls12_381::Fr;
 use ark_ff::UniformRand as _;
 use rand::{CryptoRng, RngCore};
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::MalformedError;
 use crate::element::Element;
 use crate::poseidon::HOLDER;
 use crate::signature::{CredentialSignature, IssuerKey, IssuerPublicKey, Message};
@@ -36,6 +37,28 @@ impl HolderSecret {
     /// What a credential is bound to. Two keys of one holder have nothing in common that shows.
     pub fn holder_key(&self) -> Element {
         Element(self.key())
+    }
+
+    /// Secret and salt, 32 bytes each, for whoever stores them where only the holder reads.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 64]> {
+        let mut bytes = Zeroizing::new([0; 64]);
+        let (secret, salt) = bytes.split_at_mut(32);
+        secret.copy_from_slice(&Element(self.secret).to_bytes());
+        salt.copy_from_slice(&Element(self.salt).to_bytes());
+        bytes
+    }
+
+    /// Reads the bytes of [`HolderSecret::to_bytes`].
+    ///
+    /// # Errors
+    /// [`MalformedError::Element`].
+    pub fn from_bytes(bytes: &[u8; 64]) -> Result<Self, MalformedError> {
+        let (secret, salt) = bytes.split_at(32);
+        let element = |half: &[u8]| {
+            let half = half.try_into().map_err(|_| MalformedError::Element)?;
+            Element::from_bytes(half).map(|element| element.0)
+        };
+        Ok(Self { secret: element(secret)?, salt: element(salt)? })
     }
 
     pub(crate) fn key(&self) -> Fr {
@@ -101,6 +124,20 @@ impl Credential {
         Self { schema, attributes, holder: holder.0, handle, times, issuer: key.public_key(), signature }
     }
 
+    /// Puts together what an issuer signed and sent in parts; `None` unless its signature holds.
+    pub fn assemble(
+        issuer: IssuerPublicKey,
+        schema: Element,
+        attributes: &[Element; SLOTS],
+        holder: Element,
+        (handle, times): (Handle, Times),
+        signature: CredentialSignature,
+    ) -> Option<Self> {
+        let attributes = attributes.map(|attribute| attribute.0);
+        let whole = Self { schema, attributes, holder: holder.0, handle, times, issuer, signature };
+        whole.verify().then_some(whole)
+    }
+
     /// Whether the issuer that it names signed it: what a holder checks on receipt.
     pub fn verify(&self) -> bool {
         self.is_signed_by(&self.issuer)
@@ -112,6 +149,11 @@ impl Credential {
 
     pub(crate) fn message(&self) -> Message<Fr> {
         message(self.schema, &self.attributes, self.holder, self.handle, self.times)
+    }
+
+    /// What its issuer signed it with.
+    pub fn signature(&self) -> &CredentialSignature {
+        &self.signature
     }
 
     /// Its issuer.

@@ -4,12 +4,13 @@
 //! everybody knows that secret and can prove anything: its keys say so in their first byte, and whoever reads a key says
 //! which kinds it accepts. A key from that seed that says otherwise is known by its `α`. A ceremony makes the others.
 
+mod ceremony;
+
 use std::marker::PhantomData;
 
-use ark_bls12_381::{Bls12_381, Fq12, Fr, G1Affine};
+use ark_bls12_381::{Bls12_381, Fr, G1Affine};
 use ark_ec::AffineRepr;
-use ark_ec::pairing::Pairing;
-use ark_groth16::{Groth16, PreparedVerifyingKey};
+use ark_groth16::Groth16;
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, Matrix, OptimizationGoal,
     R1CS_PREDICATE_LABEL, SynthesisError, SynthesisMode,
@@ -19,9 +20,13 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use sha2::{Digest as _, Sha256};
 
+use crate::backend::{Prepared, Target, prepare, product};
 use crate::circuit::Circuit;
 use crate::possession;
+use crate::prover::Sums;
 use crate::sample;
+
+pub use ceremony::Matrices;
 
 /// A circuit that keys are made for: [`PolicyCircuit`] or [`HolderCircuit`].
 pub trait Relation: sealed::Relation {}
@@ -110,6 +115,9 @@ pub enum KeyError {
     /// From the public seed, where that is not accepted.
     #[error("a key made for development proves nothing: production takes keys of a ceremony only")]
     Development,
+    /// A ceremony for another circuit.
+    #[error("a ceremony's key is as large as its circuit; this one is of another circuit")]
+    OtherCircuit,
     /// Not the bytes that were vouched for.
     #[error("a proving key is the one whose digest was vouched for")]
     Digest,
@@ -133,6 +141,7 @@ fn is_relabelled(setup: Setup, key: &ark_groth16::VerifyingKey<Bls12_381>) -> bo
 pub struct ProvingKey<R: Relation = PolicyCircuit> {
     setup: Setup,
     groth16: ark_groth16::ProvingKey<Bls12_381>,
+    sums: Sums,
     shape: Shape,
     circuit: PhantomData<R>,
 }
@@ -147,7 +156,11 @@ struct Shape {
 #[derive(Clone, PartialEq)]
 pub struct VerifyingKey<R: Relation = PolicyCircuit> {
     setup: Setup,
-    prepared: PreparedVerifyingKey<Bls12_381>,
+    groth16: ark_groth16::VerifyingKey<Bls12_381>,
+    /// `e(α, β)`.
+    alpha_beta: Target,
+    minus_gamma: Prepared,
+    minus_delta: Prepared,
     circuit: PhantomData<R>,
 }
 
@@ -212,7 +225,8 @@ impl<R: Relation> ProvingKey<R> {
     }
 
     fn new(setup: Setup, groth16: ark_groth16::ProvingKey<Bls12_381>) -> Self {
-        Self { setup, groth16, shape: Shape::of::<R>(), circuit: PhantomData }
+        let sums = Sums::new(&groth16);
+        Self { setup, groth16, sums, shape: Shape::of::<R>(), circuit: PhantomData }
     }
 
     /// Reads the bytes of [`ProvingKey::to_bytes`] whose SHA-256 is `digest`. The points are not checked one by one, which
@@ -239,7 +253,7 @@ impl<R: Relation> ProvingKey<R> {
 
     /// The verifier's half.
     pub fn verifying_key(&self) -> VerifyingKey<R> {
-        VerifyingKey { setup: self.setup, prepared: self.groth16.vk.clone().into(), circuit: PhantomData }
+        VerifyingKey::new(self.setup, self.groth16.vk.clone())
     }
 
     /// Where the key comes from.
@@ -247,8 +261,13 @@ impl<R: Relation> ProvingKey<R> {
         self.setup
     }
 
+    #[cfg(test)]
     pub(crate) fn groth16(&self) -> &ark_groth16::ProvingKey<Bls12_381> {
         &self.groth16
+    }
+
+    pub(crate) fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     pub(crate) fn matrices(&self) -> &[Matrix<Fr>] {
@@ -261,6 +280,17 @@ impl<R: Relation> ProvingKey<R> {
 }
 
 impl<R: Relation> VerifyingKey<R> {
+    fn new(setup: Setup, groth16: ark_groth16::VerifyingKey<Bls12_381>) -> Self {
+        Self {
+            setup,
+            alpha_beta: product(&[(groth16.alpha_g1, &prepare(&groth16.beta_g2))]),
+            minus_gamma: prepare(&-groth16.gamma_g2),
+            minus_delta: prepare(&-groth16.delta_g2),
+            groth16,
+            circuit: PhantomData,
+        }
+    }
+
     /// Reads the bytes of [`VerifyingKey::to_bytes`]: every point in its one encoding and of prime order.
     ///
     /// An identity among the points would leave something unbound: as `ICᵢ`, public input `i`.
@@ -286,14 +316,14 @@ impl<R: Relation> VerifyingKey<R> {
         if is_relabelled(setup, &key) {
             return Err(KeyError::Development);
         }
-        let key = Self { setup, prepared: key.into(), circuit: PhantomData };
+        let key = Self::new(setup, key);
         if key.to_bytes() == bytes { Ok(key) } else { Err(KeyError::Malformed) }
     }
 
     /// Where the key comes from, its circuit, then its points, compressed.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![self.setup as u8, R::TAG];
-        self.prepared.vk.serialize_compressed(&mut bytes).expect("written because a Vec grows");
+        self.groth16.serialize_compressed(&mut bytes).expect("written because a Vec grows");
         bytes
     }
 
@@ -303,19 +333,27 @@ impl<R: Relation> VerifyingKey<R> {
     }
 
     pub(crate) fn inputs(&self) -> &[G1Affine] {
-        &self.prepared.vk.gamma_abc_g1
+        &self.groth16.gamma_abc_g1
     }
 
-    pub(crate) fn alpha_beta(&self) -> Fq12 {
-        self.prepared.alpha_g1_beta_g2
+    pub(crate) fn alpha(&self) -> &G1Affine {
+        &self.groth16.alpha_g1
     }
 
-    pub(crate) fn minus_gamma(&self) -> <Bls12_381 as Pairing>::G2Prepared {
-        self.prepared.gamma_g2_neg_pc.clone()
+    pub(crate) fn beta(&self) -> Prepared {
+        prepare(&self.groth16.beta_g2)
     }
 
-    pub(crate) fn minus_delta(&self) -> <Bls12_381 as Pairing>::G2Prepared {
-        self.prepared.delta_g2_neg_pc.clone()
+    pub(crate) fn alpha_beta(&self) -> &Target {
+        &self.alpha_beta
+    }
+
+    pub(crate) fn minus_gamma(&self) -> &Prepared {
+        &self.minus_gamma
+    }
+
+    pub(crate) fn minus_delta(&self) -> &Prepared {
+        &self.minus_delta
     }
 }
 

@@ -42,6 +42,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
+mod backend;
 mod bits;
 mod circuit;
 mod credential;
@@ -53,6 +54,7 @@ mod key;
 mod poseidon;
 mod possession;
 mod proof;
+mod prover;
 mod sample;
 mod signature;
 mod statement;
@@ -63,7 +65,9 @@ pub use credential::{Credential, HolderSecret, SLOTS, Times};
 pub use element::Element;
 pub use error::MalformedError;
 pub use issuers::{ISSUERS, IssuerEntry, IssuerSet, IssuerWitness, KeyDays};
-pub use key::{HolderCircuit, KeyError, PolicyCircuit, ProvingKey, Relation, Setup, Size, VerifyingKey};
+pub use key::{
+    HolderCircuit, KeyError, Matrices, PolicyCircuit, ProvingKey, Relation, Setup, Size, VerifyingKey,
+};
 pub use possession::{prove_possession, verify_possession};
 pub use proof::{PROOF_BYTES, Proof, Verifier, prove};
 pub use signature::{CredentialSignature, IssuerKey, IssuerPublicKey};

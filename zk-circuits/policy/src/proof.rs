@@ -4,25 +4,27 @@
 //! prove     A, B, C with  e(A, B) = e(α, β)·e(Σ xᵢICᵢ, γ)·e(C, δ)
 //! terms     Σ over the inputs that a policy fixes: once for a policy, epoch and scope
 //! verify    two scalar multiplications for nullifier and context, three Miller loops, one final exponentiation
-//! batch     random 128-bit ρⱼ:  ∏ e(ρⱼAⱼ, Bⱼ) = e(α, β)^Σρⱼ · e(Σ ρⱼxᵢⱼICᵢ, γ)·e(Σ ρⱼCⱼ, δ)
+//! batch     random 128-bit ρⱼ:  ∏ e(ρⱼAⱼ, Bⱼ) = e(Σ ρⱼ·α, β)·e(Σ ρⱼxᵢⱼICᵢ, γ)·e(Σ ρⱼCⱼ, δ)
 //! ```
 //! **Batch, why.** Let `dⱼ` be the discrete logarithm of the quotient of both sides of proof `j`. The batch holds iff
 //! `Σ ρⱼdⱼ = 0`. If some `dⱼ ≠ 0` that is one value of `ρⱼ` of 2¹²⁸, whatever the others are. All points are of prime
 //! order, which decoding checks. A batch that fails is split in halves until the bad proofs are named.
 
-use ark_bls12_381::{Bls12_381, Fr, G1Affine, G1Projective, G2Affine};
-use ark_ec::pairing::Pairing as _;
-use ark_ec::{AffineRepr as _, CurveGroup as _, VariableBaseMSM as _};
+use std::borrow::Cow;
+
+use ark_bls12_381::{Fr, G1Affine, G1Projective, G2Affine};
+use ark_ec::CurveGroup as _;
 use ark_ff::{AdditiveGroup as _, Field as _, PrimeField as _, UniformRand as _};
-use ark_groth16::Groth16;
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, SynthesisMode};
-use ark_serialize::{CanonicalDeserialize as _, CanonicalSerialize as _};
+use ark_serialize::CanonicalSerialize as _;
 use rand::{CryptoRng, RngCore};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::MalformedError;
+use crate::backend::{BITS, Base, Bases, Curve as _, Scalar, prepare, product};
 use crate::circuit::{self, Circuit};
 use crate::key::{ProvingKey, Relation, VerifyingKey};
+use crate::prover;
 use crate::statement::{FalseStatement, Statement, Terms, Witness};
 
 /// Bytes of a proof.
@@ -43,14 +45,12 @@ impl Proof {
     /// [`MalformedError::Point`] for another encoding, a point off the curve or out of the group of prime order, or
     /// the identity.
     pub fn from_bytes(bytes: &[u8; PROOF_BYTES]) -> Result<Self, MalformedError> {
-        let malformed = |_| MalformedError::Point;
-        let mut rest = bytes.as_slice();
-        let a = G1Affine::deserialize_compressed(&mut rest).map_err(malformed)?;
-        let b = G2Affine::deserialize_compressed(&mut rest).map_err(malformed)?;
-        let c = G1Affine::deserialize_compressed(&mut rest).map_err(malformed)?;
+        let (a, rest) = bytes.split_at(48);
+        let (b, c) = rest.split_at(96);
+        let points = (G1Affine::decompress(a), G2Affine::decompress(b), G1Affine::decompress(c));
+        let (Some(a), Some(b), Some(c)) = points else { return Err(MalformedError::Point) };
         let proof = Self { a, b, c };
-        let whole = !a.is_zero() && !b.is_zero() && !c.is_zero() && proof.to_bytes() == *bytes;
-        if whole { Ok(proof) } else { Err(MalformedError::Point) }
+        if proof.to_bytes() == *bytes { Ok(proof) } else { Err(MalformedError::Point) }
     }
 
     /// Compressed points, 48, 96 and 48 bytes.
@@ -97,70 +97,78 @@ pub(crate) fn create<C: Relation, R: RngCore + CryptoRng>(
             .concat(),
     );
     // Either of these with the proof undoes its hiding.
-    let (mut r, mut s) = (Fr::rand(rng), Fr::rand(rng));
-    let proof = Groth16::<Bls12_381>::create_proof_with_reduction_and_matrices(
-        key.groth16(),
-        r,
-        s,
-        key.matrices(),
-        system.num_instance_variables(),
-        key.constraints(),
-        &assignment,
-    );
-    r.zeroize();
-    s.zeroize();
-    let proof = proof.expect("made because the key is of this circuit");
-    Proof { a: proof.a, b: proof.b, c: proof.c }
+    let blinding = Zeroizing::new([Fr::rand(rng), Fr::rand(rng)]);
+    prover::prove(key, &blinding, &assignment, system.num_instance_variables())
+        .expect("made because the key is of this circuit")
+}
+
+/// `IC₀ + Σ xᵢICᵢ` over the inputs that are given, which come first.
+fn fixed(points: &[G1Affine], inputs: &[Fr]) -> G1Projective {
+    let ones = std::iter::once(&Fr::ONE);
+    let scalars: Vec<Scalar> = ones.chain(inputs).map(|input| input.into_bigint()).collect();
+    Bases::new(points).sum(&scalars)
 }
 
 /// Whether `proof` shows `inputs`.
 pub(crate) fn verify<C: Relation>(key: &VerifyingKey<C>, inputs: &[Fr], proof: &Proof) -> bool {
-    let Some((one, points)) = key.inputs().split_first() else { return false };
-    match G1Projective::msm(points, inputs) {
-        Ok(sum) => holds(key, proof, sum + one),
-        Err(_) => false, // another number of inputs than the circuit has
-    }
+    // Another number of inputs than the circuit has shows nothing.
+    key.inputs().len() == inputs.len() + 1 && holds(key, proof, fixed(key.inputs(), inputs))
 }
 
 /// `e(A, B) · e(inputs, −γ) · e(C, −δ) = e(α, β)`.
 fn holds<C: Relation>(key: &VerifyingKey<C>, proof: &Proof, inputs: G1Projective) -> bool {
-    let left = Bls12_381::multi_miller_loop(
-        [proof.a, inputs.into_affine(), proof.c],
-        [proof.b.into(), key.minus_gamma(), key.minus_delta()],
-    );
-    Bls12_381::final_exponentiation(left).is_some_and(|value| value.0 == key.alpha_beta())
+    let left = product(&[
+        (proof.a, &prepare(&proof.b)),
+        (inputs.into_affine(), key.minus_gamma()),
+        (proof.c, key.minus_delta()),
+    ]);
+    left == *key.alpha_beta()
 }
 
 /// A verifying key for one set of terms: what every presentation under a policy in one epoch and scope shares.
 #[derive(Clone, Debug)]
 pub struct Verifier<'a> {
-    key: &'a VerifyingKey,
+    key: Cow<'a, VerifyingKey>,
     terms: Terms,
     /// `IC₀` and the terms' inputs.
     fixed: G1Projective,
-    nullifier: G1Affine,
-    context: G1Affine,
+    /// `IC` of nullifier and context.
+    own: [Base; 2],
 }
 
 impl<'a> Verifier<'a> {
     /// Prepares `terms`.
     pub fn new(key: &'a VerifyingKey, terms: Terms) -> Self {
         let inputs = terms.inputs();
-        let of_this_circuit = "there because a verifying key has a point for each input";
-        let (one, points) = key.inputs().split_first().expect(of_this_circuit);
-        let (points, own) = points.split_at(inputs.len());
-        let fixed = G1Projective::msm(points, &inputs).expect(of_this_circuit) + one;
-        let [nullifier, context] = *own else { unreachable!("{of_this_circuit}") };
-        Self { key, terms, fixed, nullifier, context }
+        let (points, own) = key.inputs().split_at(inputs.len() + 1);
+        let fixed = fixed(points, &inputs);
+        let [nullifier, context] = own else { unreachable!("a verifying key has a point for each input") };
+        let own = [nullifier.base(), context.base()];
+        Self { key: Cow::Borrowed(key), terms, fixed, own }
     }
 
-    fn inputs(&self, statement: &Statement) -> G1Projective {
-        self.fixed + self.nullifier * statement.nullifier.0 + self.context * statement.context.0
+    /// What it was prepared for.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The same with a copy of the key, for whoever keeps both.
+    pub fn into_owned(self) -> Verifier<'static> {
+        let Self { key, terms, fixed, own } = self;
+        Verifier { key: Cow::Owned(key.into_owned()), terms, fixed, own }
+    }
+
+    /// What nullifier and context add to `fixed`.
+    fn own(&self, nullifier: Fr, context: Fr) -> G1Projective {
+        G1Affine::sum(&self.own, &[nullifier.into_bigint(), context.into_bigint()], BITS)
     }
 
     /// Whether `proof` shows `statement`. A statement with other terms than these is not shown.
     pub fn verify(&self, statement: &Statement, proof: &Proof) -> bool {
-        statement.terms == self.terms && holds(self.key, proof, self.inputs(statement))
+        statement.terms == self.terms && {
+            let own = self.own(statement.nullifier.0, statement.context.0);
+            holds(&self.key, proof, self.fixed + own)
+        }
     }
 
     /// The places of the proofs that do not show their statements, ascending. Whoever makes proofs must not foresee `rng`.
@@ -206,27 +214,31 @@ impl<'a> Verifier<'a> {
         shown: &[(usize, &(Statement, Proof))],
         rng: &mut R,
     ) -> bool {
-        let (mut g1, mut g2) = (Vec::with_capacity(shown.len() + 2), Vec::with_capacity(shown.len() + 2));
-        let (mut weights, mut c) = (Vec::with_capacity(shown.len()), Vec::with_capacity(shown.len()));
+        let length = shown.len();
+        let (mut first, mut second) = (Vec::with_capacity(length + 3), Vec::with_capacity(length));
+        let (mut weights, mut c) = (Vec::with_capacity(length), Vec::with_capacity(length));
         let (mut sum, mut nullifiers, mut contexts) = (Fr::ZERO, Fr::ZERO, Fr::ZERO);
         for (_, (statement, proof)) in shown {
             let mut half = [0u8; 16];
             rng.fill_bytes(&mut half);
             let weight = Fr::from(u128::from_le_bytes(half));
-            g1.push(proof.a * weight);
-            g2.push(proof.b.into());
-            c.push(proof.c);
-            weights.push(weight);
+            let scalar = weight.into_bigint();
+            first.push(G1Affine::sum(&[proof.a.base()], &[scalar], 128));
+            second.push(prepare(&proof.b));
+            c.push(proof.c.base());
+            weights.push(scalar);
             sum += weight;
             nullifiers += weight * statement.nullifier.0;
             contexts += weight * statement.context.0;
         }
-        g1.push(self.fixed * sum + self.nullifier * nullifiers + self.context * contexts);
-        g1.push(G1Projective::msm(&c, &weights).expect("as many weights as points"));
-        g2.extend([self.key.minus_gamma(), self.key.minus_delta()]);
-        let left = Bls12_381::multi_miller_loop(G1Projective::normalize_batch(&g1), g2);
-        let right = self.key.alpha_beta().pow(sum.into_bigint());
-        Bls12_381::final_exponentiation(left).is_some_and(|value| value.0 == right)
+        first.push(-(*self.key.alpha() * sum));
+        first.push(self.fixed * sum + self.own(nullifiers, contexts));
+        first.push(G1Affine::sum(&c, &weights, 128));
+        let beta = self.key.beta();
+        let shared = [&beta, self.key.minus_gamma(), self.key.minus_delta()];
+        let first = G1Projective::normalize_batch(&first);
+        let pairs: Vec<_> = first.into_iter().zip(second.iter().chain(shared)).collect();
+        product(&pairs) == product(&[])
     }
 }
 

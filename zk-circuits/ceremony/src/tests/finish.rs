@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
@@ -10,7 +11,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{Cubic, NAMES, Shape, Stage, name, phase1, quiet, rng, shifted, verify1};
 use crate::factors::Factors;
-use crate::{CeremonyError, FinalKey, FinishedCeremony, Phase, Phase1, Phase2, Step};
+use crate::{CeremonyError, FinalKey, FinishedCeremony, Phase, Phase1, Phase2, Step, transcripts_hash};
 
 fn minimum(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).unwrap()
@@ -112,6 +113,25 @@ fn the_transcript_names_everything() {
     // Another name, with the same factors and so the same key.
     assert!(whole.key().proving_key() == renamed.key().proving_key());
     assert_ne!(whole.transcript_hash(), renamed.transcript_hash());
+}
+
+#[test]
+fn the_hash_of_transcripts_names_each_of_them_in_its_order() {
+    let (one, two) = (finished(&Stage::new(&NAMES)), finished(&Stage::new(&NAMES[..2])));
+    let all = [vec![&one, &two], vec![&two, &one], vec![&one], vec![&two], vec![&one, &one]];
+    let hashes: BTreeSet<_> = all.iter().map(|finished| transcripts_hash(finished.iter().copied())).collect();
+    assert_eq!(hashes.len(), all.len());
+}
+
+#[test]
+fn contributors_find_the_hashes_again_that_they_published() {
+    let (fewer, all) = (Stage::new(&NAMES[..2]).phase2, Stage::new(&NAMES).phase2);
+    let hashes: Vec<_> = all.hashes().collect();
+    assert_eq!((hashes.len(), hashes[1], hashes[2]), (3, fewer.hash(), all.hash()));
+    let (start, fewer, all) = (phase1(3, &[]), phase1(3, &NAMES[..2]), phase1(3, &NAMES));
+    let hashes: Vec<_> = all.hashes().collect();
+    assert_eq!((hashes.len(), hashes[1], hashes[2]), (3, fewer.hash(), all.hash()));
+    assert_eq!(start.hashes().count(), 0);
 }
 
 #[test]

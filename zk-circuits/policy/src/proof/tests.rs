@@ -1,5 +1,7 @@
 use std::sync::LazyLock;
 
+use ark_bls12_381::Bls12_381;
+use ark_groth16::Groth16;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use sha2::{Digest as _, Sha256};
