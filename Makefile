@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz bench lint bless
+.PHONY: help setup demo test test-long fuzz bench bench-peers lint bless
 
 # One cache for daily work and for .ci/run; one profile, always --release (see [profile.release]); and always
 # the whole workspace, because another choice of crates has other features and compiles everything anew.
@@ -17,9 +17,10 @@ FUZZ := $(sort $(basename $(notdir $(wildcard examples/fuzz/fuzz_targets/*.rs)))
 SECONDS ?= 60
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  make demo KEEP=1          leave the processes up and print their addresses"
 	@echo "  make demo TRAVELLERS=100  fewer travellers each way (default 1000)"
+	@echo "  make demo MODE=clear      nobody crosses in zero knowledge"
 	@echo "  make fuzz TARGET=sd_jwt SECONDS=60  one of: $(FUZZ)"
 
 setup: ## install what building, testing and linting need, if it is missing
@@ -30,13 +31,17 @@ demo: ## one health-code crossing between two jurisdictions, start to end
 	@echo "building (the first time takes about 30 minutes on two cores, later ones seconds)"
 	cargo build --locked --release --workspace --bins
 	"$$CARGO_TARGET_DIR/release/health-code" \
-		$(if $(filter-out 0,$(KEEP)),--keep) $(if $(TRAVELLERS),--travellers $(TRAVELLERS))
+		$(if $(filter-out 0,$(KEEP)),--keep) $(if $(TRAVELLERS),--travellers $(TRAVELLERS)) $(if $(MODE),--mode $(MODE))
 
 test: ## every test, every doctest, and the pure crates for wasm32
 	@.ci/setup data build test
 	cargo nextest run --locked --release --workspace --no-fail-fast
 	cargo test --locked --release --workspace --doc
 	cargo check --locked --release --target wasm32-unknown-unknown $(PURE:%=-p %)
+
+test-long: ## what takes minutes: every bit of what is shown flipped
+	@.ci/setup data build test
+	LONG=1 cargo nextest run --locked --release --workspace --no-fail-fast -E 'test(flipped_bit)'
 
 fuzz: ## look for inputs that break a decoder's promises, for as long as you like
 	@.ci/setup build
@@ -49,6 +54,10 @@ bench: ## the figures of docs/specs.md on this machine
 	@.ci/setup data build
 	cargo build --locked --release --workspace --bins
 	"$$CARGO_TARGET_DIR/release/causeway" bench
+
+bench-peers: ## what others' tools take for the same statement, from their published packages
+	@.ci/setup peers
+	examples/peers/run.sh "$(or $(CACHE),$(dir $(CARGO_TARGET_DIR))peers)"
 
 lint: ## format, clippy without warnings, licences and sources (if cargo-deny is there)
 	@.ci/setup build lint
