@@ -59,7 +59,11 @@ pub const ZK_SCHEMA: &str = "causeway/zk/schema/1";
 pub const ZK_SCOPE: &str = "causeway/zk/scope/1";
 /// What a proof is bound to.
 pub const ZK_CONTEXT: &str = "causeway/zk/context/1";
+/// What a proof that one knows a holder's secret is bound to.
+pub const ZK_POSSESSION: &str = "causeway/zk/possession/1";
 /// What the key made for one show signs.
 pub const ZK_SHOW: &str = "causeway/zk/show/1";
+/// The circuits' keys and the transcript of their ceremony.
+pub const ZK_KEYS: &str = "causeway/zk/keys/1";
 /// A trust bundle's digest.
 pub const BUNDLE: &str = "causeway/bundle/1";

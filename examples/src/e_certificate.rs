@@ -80,6 +80,7 @@ fn rule(verifier: &Did, schema: &Schema, now: Timestamp) -> Policy {
         from: now.minus(86_400),
         until: now.plus(365 * 86_400),
         pass: None,
+        proof: None,
     }
 }
 
@@ -164,6 +165,8 @@ impl Office {
             trust_list: None,
             trust_list_ages: None,
             value_sets: None,
+            circuit_keys: None,
+            insecure_development_keys: false,
             egress_log: None,
             refresh_seconds: 1,
             safe: None,

@@ -36,6 +36,7 @@ pub mod search;
 pub mod stage;
 pub mod traffic;
 pub mod traveller;
+pub mod zero_knowledge;
 
 use std::path::PathBuf;
 
@@ -43,11 +44,12 @@ use anyhow::Context as _;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
-use crate::population::{self, Side};
+use crate::population::{self, Side, Story};
 use opening::Scene;
 use promises::Promise;
 use proof::Proof;
 use stage::Stage;
+use zero_knowledge::Crossings;
 
 /// The seed of both populations and casts, so that the story is the same every time.
 const SEED: u64 = 20_200_510;
@@ -66,6 +68,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Travellers each way.
     pub travellers: usize,
+    /// Travellers each way who prove the rule instead of showing claims, of those who cross.
+    pub proving: usize,
     /// People each side.
     pub people: usize,
     /// Whether the processes are left running.
@@ -76,6 +80,8 @@ pub struct Options {
 pub struct Outcome {
     /// Every traveller's story.
     pub told: Vec<crowd::Told>,
+    /// Those who crossed in zero knowledge; none if nobody was to.
+    pub proved: Option<Crossings>,
     /// The foreign certificates.
     pub foreign: foreign::Tally,
     /// What was measured at the end, the promises among it.
@@ -89,6 +95,7 @@ impl Outcome {
     pub fn broken(&self) -> Vec<String> {
         let mut broken = self.surprises.clone();
         broken.extend(report::unexpected(&self.told));
+        broken.extend(self.proved.iter().flat_map(|proved| proved.surprises.iter().cloned()));
         let foreign = self.foreign.surprises.iter();
         broken.extend(foreign.map(|(file, wanted, got)| format!("{file}: {got} instead of {wanted}")));
         if self.foreign.transcoded != self.foreign.accepted {
@@ -107,6 +114,22 @@ impl Outcome {
     }
 }
 
+/// Takes those out of a cast who cross in zero knowledge: the first of those who cross, but not all of them.
+fn take_proving(cast: &mut Vec<(Story, usize)>, wanted: usize) -> Vec<usize> {
+    let passing = cast.iter().filter(|(story, _)| *story == Story::Passes).count();
+    let mut left = wanted.min(passing / 2);
+    let mut taken = Vec::with_capacity(left);
+    cast.retain(|(story, person)| {
+        let takes = *story == Story::Passes && left > 0;
+        if takes {
+            left -= 1;
+            taken.push(*person);
+        }
+        !takes
+    });
+    taken
+}
+
 /// Tells the story on `stage`, from an empty directory to the last promise.
 ///
 /// # Errors
@@ -122,7 +145,9 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
     let sides = [Side::Guangdong, Side::Macau];
     let people = sides.map(|side| population::people(side, options.people, today, &mut rng));
-    let casts = [&people[0], &people[1]].map(|people| population::cast(people, options.travellers, &mut rng));
+    let mut casts =
+        [&people[0], &people[1]].map(|people| population::cast(people, options.travellers, &mut rng));
+    let proving = casts.each_mut().map(|cast| take_proving(cast, options.proving));
 
     let mut scene = Box::pin(Scene::open(options, people, stage)).await?;
     let imports = intake::import(&scene.sides, &scene.schema.id(), stage).await?;
@@ -131,6 +156,12 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
         surprises.extend(intake::surprises(import, side.people.len()));
     }
     let borders = Box::pin(scene.borders(stage)).await?;
+    let mut proved = None;
+    if proving.iter().any(|cast| !cast.is_empty()) {
+        let crossing =
+            zero_knowledge::cross(&scene.sides, &proving, &borders, &scene.provers, &scene.schema, stage);
+        proved = Some(Box::pin(crossing).await?);
+    }
     let clinic = (&scene.clinic, &mut scene.ledger);
     let told = Box::pin(crowd::travel(&scene.sides, &casts, &borders, clinic, &scene.schema, stage)).await?;
     // Scanning keeps a core busy, which is said so that the runtime knows.
@@ -145,8 +176,9 @@ pub async fn tell(options: &Options, stage: &Stage) -> anyhow::Result<Outcome> {
     });
     let shown = shown.context("nobody crossed, so there is nothing to look closer at")?;
     let picture = options.directory.join("auditor").join("pass.png");
-    let proof = Box::pin(proof::prove(&mut scene, &borders, &casts, (shown, &picture), stage)).await?;
-    let outcome = Outcome { told, foreign, proof, surprises };
+    let mut proof = Box::pin(proof::prove(&mut scene, &borders, &casts, (shown, &picture), stage)).await?;
+    proof.promises.extend(proved.iter_mut().flat_map(|proved| std::mem::take(&mut proved.promises)));
+    let outcome = Outcome { told, proved, foreign, proof, surprises };
     closeup::write(&outcome.told, &options.directory)?;
     report::show(&outcome, &imports, options, stage)?;
     if options.keep {

@@ -16,6 +16,7 @@ mod citizen;
 mod clock;
 mod contract;
 mod office;
+mod prover;
 mod seat;
 mod stranger;
 
@@ -38,6 +39,7 @@ pub use answer::Answer;
 pub use citizen::{APPLICANT, csv, row};
 pub use clock::TownClock;
 pub use office::Office;
+pub use prover::Provers;
 pub use seat::Seat;
 pub use stranger::Stranger;
 

@@ -3,6 +3,8 @@
 
 #[path = "gateway_api/addresses.rs"]
 mod addresses;
+#[path = "gateway_api/causeway.rs"]
+mod causeway_credentials;
 #[path = "gateway_api/credentials.rs"]
 mod credentials;
 #[path = "gateway_api/egress.rs"]

@@ -10,6 +10,8 @@ mod identifiers;
 mod issuers;
 #[path = "prior_art_attacks/presentations.rs"]
 mod presentations;
+#[path = "prior_art_attacks/proofs.rs"]
+mod proofs;
 #[path = "prior_art_attacks/publications.rs"]
 mod publications;
 #[path = "prior_art_attacks/service.rs"]
@@ -73,7 +75,8 @@ fn ledger_code<T>(outcome: anyhow::Result<T>) -> String {
 /// Guangdong's credential over a record, bound to a key that the test itself holds.
 async fn claimed(town: &Town, record: &str, holder: &SigningKey) -> (Issued, String) {
     let code = town.offer(record).await.unwrap();
-    let request = ClaimRequest { holder: Possession::prove(holder, &town.guangdong.did, &code), code };
+    let request =
+        ClaimRequest { holder: Possession::prove(holder, &town.guangdong.did, &code), code, causeway: None };
     let body = serde_json::to_value(&request).unwrap();
     let issued: Issued = town.guangdong.post(None, "/v1/claims", &body).await.unwrap().read().unwrap();
     let receipt = town.receipt(&town.guangdong, &issued.id).await.unwrap();

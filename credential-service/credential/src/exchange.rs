@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::consent::SignedConsent;
 use crate::facts::Ages;
 use crate::verdict::{Finding, Overall, Verdict};
+use crate::zk::{CausewayCredential, HolderKeyProof};
 use crate::{Policy, Reason};
 
 /// A key and the proof that its owner asks this issuer, with this code, for a credential bound to it.
@@ -55,6 +56,9 @@ pub struct ClaimRequest {
     pub code: String,
     /// The key (P-256 or Ed25519) that both formats are bound to.
     pub holder: Possession,
+    /// The key that a Causeway credential is bound to, if one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causeway: Option<HolderKeyProof>,
 }
 
 /// One credential in its formats, over the same claims.
@@ -67,6 +71,9 @@ pub struct Issued {
     pub sd_jwt: String,
     /// The W3C credential under `eddsa-jcs-2022`.
     pub data_integrity: Map<String, Value>,
+    /// What is proved from, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causeway: Option<CausewayCredential>,
 }
 
 /// A challenge for one presentation.

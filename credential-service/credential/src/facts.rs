@@ -12,7 +12,7 @@ use did_registry::{
 use serde::{Deserialize, Serialize};
 
 use crate::status::{StatusReference, VerifiedStatusList};
-use crate::zk::{IssuerRoots, RevocationRecord};
+use crate::zk::{IssuerRoots, IssuerSet, Recognised, RevocationRecord, issuer_set};
 use crate::{Finding, Part, Policy, Reason};
 
 /// A status list as its issuer signed it and the ledger anchored it.
@@ -168,6 +168,27 @@ impl Facts {
             let detail = format!("{} is not recognised for {credential_type}", issuer.short());
             Err(Finding::new(Reason::IssuerNotRecognised, detail))
         }
+    }
+
+    /// The issuer set of a type with its epoch, made of the same records that the ledger makes it of.
+    ///
+    /// # Errors
+    /// `ISSUER_NOT_RECOGNISED` if there is none; `LIST_STALE` if records are missing to make the one there is.
+    pub fn issuer_set(&self, credential_type: &CredentialType) -> Result<(IssuerSet, u64), Finding> {
+        let roots = self.issuer_sets.get(credential_type).ok_or_else(|| {
+            let detail = format!("nobody is recognised for {credential_type}");
+            Finding::new(Reason::IssuerNotRecognised, detail)
+        })?;
+        let set = issuer_set(self.recognitions.iter().filter_map(|((kind, did), recognition)| {
+            let record = self.dids.get(did).filter(|_| kind == credential_type)?;
+            let status = self.revocations.get(did).and_then(|record| record.root.element());
+            Some(Recognised { recognition, record, status })
+        }));
+        if roots.root.element() == Some(set.root()) {
+            return Ok((set, roots.epoch));
+        }
+        let detail = "the trust bundle does not have all records that its issuer set is made of";
+        Err(Finding::new(Reason::ListStale, detail))
     }
 
     /// The status of a credential of `issuer` (W4: there is no way to skip it).

@@ -36,7 +36,7 @@ pub mod transcoding;
 pub mod verdict;
 pub mod zk;
 
-pub use policy::{Operand, PassTerms, Policy, PolicyError, Predicate, Test};
+pub use policy::{Operand, PassTerms, Policy, PolicyError, Predicate, ProofTerms, Scope, Test};
 pub use verdict::{Finding, Overall, Part, Reason, Verdict};
 pub mod data_integrity;
 pub mod dcc;

@@ -2,7 +2,7 @@
 //!
 //! A policy is anchored on the ledger and named by its hash, so neither side can swap it (W6, W10). It
 //! names claims, says what each must be, and which of them the verifier keeps. The same document gives the
-//! clear evaluation here, the sentence a traveller reads, and later the circuit's inputs.
+//! clear evaluation here, the sentence a traveller reads, and the circuit's terms ([`crate::zk`]).
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,7 @@ use did_registry::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::zk::{Element, TermsError};
 use crate::{Finding, Part, Reason};
 
 /// Predicates a policy may have; the circuit has as many.
@@ -68,6 +69,27 @@ pub struct PassTerms {
     pub hours: u16,
 }
 
+/// Where and when one holder counts once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// At one gate, which the holder knows beforehand, on one day.
+    GateAndDay,
+    /// At all gates of the verifier, on one day. Each gate counts those who come to it.
+    Day,
+}
+
+/// How a rule is proved instead of shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofTerms {
+    /// Hours, 1 to 168, for which an issuer set that was overtaken is still accepted. What was revoked meanwhile
+    /// passes for so long.
+    pub epoch_hours: u16,
+    /// Where and when a holder counts once.
+    pub scope: Scope,
+}
+
 /// A verifier's published rule.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +116,9 @@ pub struct Policy {
     pub until: Timestamp,
     /// What those who pass receive.
     pub pass: Option<PassTerms>,
+    /// How the rule is proved; `None` if it is asked in the clear only.
+    #[serde(default)]
+    pub proof: Option<ProofTerms>,
 }
 
 /// Why a policy is senseless for its schema.
@@ -112,6 +137,12 @@ pub enum PolicyError {
     /// Pass lifetime out of bounds.
     #[error("a pass lasts 1 to 720 hours")]
     PassHours,
+    /// Epochs accepted for too short or too long.
+    #[error("a policy accepts the issuer set of an earlier epoch for 1 to 168 hours")]
+    EpochHours,
+    /// No room in the circuit.
+    #[error(transparent)]
+    Proof(#[from] TermsError),
     /// The schema is another one.
     #[error("the policy names schema {0}")]
     OtherSchema(Digest),
@@ -148,6 +179,9 @@ impl Policy {
         if self.pass.as_ref().is_some_and(|pass| !(1..=720).contains(&pass.hours)) {
             return Err(PolicyError::PassHours);
         }
+        if self.proof.is_some_and(|proof| !(1..=168).contains(&proof.epoch_hours)) {
+            return Err(PolicyError::EpochHours);
+        }
         let asked = self.claims();
         match self.retained.iter().find(|claim| !asked.contains(claim.as_str())) {
             Some(claim) => Err(PolicyError::RetainedUnasked(claim.clone())),
@@ -169,6 +203,11 @@ impl Policy {
             if !test.fits(&spec.kind) {
                 return Err(PolicyError::WrongKind(claim.clone()));
             }
+        }
+        if self.proof.is_some() {
+            // What is promised to be provable has terms, on whichever day and for whatever set.
+            let (any, day) = (Element::default(), self.from.date());
+            self.terms(schema, any, day, any)?;
         }
         Ok(())
     }

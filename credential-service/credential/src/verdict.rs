@@ -56,11 +56,13 @@ pub enum Reason {
     ClockSuspect,
     /// The source commitment is not anchored where it should be.
     NotAnchored,
+    /// The proof does not show what the rule asks for: not this holder, issuer, day, rule or gate.
+    ProofInvalid,
 }
 
 impl Reason {
     /// Every reason, for counters and documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Unreadable,
         Self::WrongKind,
         Self::BadEncoding,
@@ -84,6 +86,7 @@ impl Reason {
         Self::ListStale,
         Self::ClockSuspect,
         Self::NotAnchored,
+        Self::ProofInvalid,
     ];
 
     /// The stable code.
@@ -112,6 +115,7 @@ impl Reason {
             Self::ListStale => "LIST_STALE",
             Self::ClockSuspect => "CLOCK_SUSPECT",
             Self::NotAnchored => "NOT_ANCHORED",
+            Self::ProofInvalid => "PROOF_INVALID",
         }
     }
 }

@@ -6,20 +6,24 @@
 //! ```
 //! Everything that a verifier needs besides what is shown comes from its trust bundle: policy, schema, issuer set.
 
+mod issued;
 mod issuers;
 mod revocation;
 mod root;
 mod shown;
 mod slots;
 mod terms;
+mod verify;
 
+pub use issued::{CausewayCredential, HolderKeyProof};
 pub use issuers::{EarlierRoot, IssuerRoots, Recognised, issuer_set, nothing_revoked};
 pub use revocation::{DELTA, DeltaError, ForkedDelta, RevocationDelta, RevocationRecord, Revocations};
 pub use root::RootBytes;
-pub use shown::{Occasion, Prepared, SHOWN_LIMIT, SHOWN_PREFIX, Shown, scope};
+pub use shown::{NONCE, Occasion, Prepared, SHOWN_LIMIT, SHOWN_PREFIX, Shown, scope_at};
 pub use slots::{attributes, civil_day, element, schema_element, slot};
 pub use terms::TermsError;
-pub use zk_policy::Element;
+pub use verify::{Examined, Gate, GateKey};
+pub use zk_policy::{Element, IssuerSet};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use causeway_examples::health_code::stage::Stage;
 use causeway_examples::health_code::{DIRECTORY, Options, closeup, tell};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Guangdong and Macau recognise each other's health evidence, and no record crosses the border.
@@ -18,6 +18,12 @@ struct Arguments {
     /// Travellers each way.
     #[arg(long, env = "TRAVELLERS", default_value_t = 1_000)]
     travellers: usize,
+    /// How those cross who may: some prove the rule in zero knowledge, or all show what it asks for.
+    #[arg(long, env = "MODE", value_enum, default_value_t = Mode::Zk)]
+    mode: Mode,
+    /// Travellers each way who prove, of those who cross; at most half of them.
+    #[arg(long, env = "PROVING", default_value_t = 100)]
+    proving: usize,
     /// People each side.
     #[arg(long, env = "PEOPLE", default_value_t = 10_000)]
     people: usize,
@@ -32,6 +38,15 @@ struct Arguments {
     data: PathBuf,
 }
 
+/// How travellers cross.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Some prove in zero knowledge, the rest goes the clear way.
+    Zk,
+    /// All go the clear way.
+    Clear,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Look closer at one traveller of the last story, whether or not anybody is still running.
@@ -43,7 +58,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Arguments { command, travellers, people, keep, directory, data } = Arguments::parse();
+    let Arguments { command, travellers, mode, proving, people, keep, directory, data } = Arguments::parse();
+    let proving = if mode == Mode::Zk { proving } else { 0 };
     anyhow::ensure!(people > travellers, "somebody stays at home: more people than travellers are needed");
     let own = std::env::current_exe()?;
     let causeway = own.parent().context("a program lies in a directory")?.join("causeway");
@@ -53,7 +69,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         if let Some(Command::Look { number }) = command {
             return Box::pin(closeup::look(&directory, &causeway, number, &stage)).await;
         }
-        let options = Options { directory, causeway, data, travellers, people, keep };
+        let options = Options { directory, causeway, data, travellers, proving, people, keep };
         Ok(Box::pin(tell(&options, &stage)).await?.broken().is_empty())
     });
     let good = tokio::select! {

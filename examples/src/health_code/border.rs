@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway::agency::Agency;
-use causeway::checkpoint::{Challenge, Checkpoint, Decision, Terms};
+use causeway::checkpoint::{Challenge, Checkpoint, Decision, Proofs, Terms};
 use causeway::paper::{qr_png, scan_picture};
 use credential::exchange::{PassRequest, PassResponse};
 use credential::facts::Facts;
@@ -25,6 +25,15 @@ use wallet::HeldPass;
 
 /// Pixels of a module of a code that is shown and scanned.
 const MODULE: u32 = 3;
+
+/// A lane of a gate: a checkpoint of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Where everybody walks.
+    One,
+    /// Where some walk again.
+    Two,
+}
 
 /// A direction of travel.
 pub struct Border {
@@ -40,6 +49,8 @@ pub struct Border {
     pub facts: Arc<Facts>,
     /// The destination's gate, which has no cable.
     gate: Mutex<Checkpoint>,
+    /// Its second lane.
+    second: Mutex<Checkpoint>,
     /// What was sent to the destination, byte for byte.
     sent: Mutex<Vec<u8>>,
     /// Claims that the destination was shown, by name.
@@ -57,16 +68,25 @@ impl Border {
         (source, issuer): (Agency, Did),
         destination: Agency,
         (entry, rule): (Digest, Digest),
-        (directory, name): (&Path, &str),
-        genesis: &Genesis,
+        (directory, [name, second]): (&Path, [&str; 2]),
+        (genesis, keys): (&Genesis, &Path),
     ) -> anyhow::Result<Self> {
-        Checkpoint::init(directory, genesis, &Terms::new(rule, name))?;
-        let mut gate = Checkpoint::open(directory)?;
         let bundle = destination.bundle(None).await?;
-        let facts = Arc::new(gate.import(bundle)?.facts().clone());
+        let proofs = Proofs { policy: entry, keys: keys.to_owned(), insecure_development_keys: true };
+        let open = |directory: &Path, name: &str| {
+            let terms = Terms { proofs: Some(proofs.clone()), ..Terms::new(rule, name) };
+            Checkpoint::init(directory, genesis, &terms)?;
+            let mut gate = Checkpoint::open(directory)?;
+            gate.import(bundle.clone())?;
+            anyhow::Ok(gate)
+        };
+        let (gate, second) = (open(directory, name)?, open(&directory.join("lane-2"), second)?);
+        let trusted = gate.trusted().context("the bundle was imported")?;
+        let facts = Arc::new(trusted.facts().clone());
         let clock = Clock::system();
         let (sent, shown) = (Mutex::default(), Mutex::default());
-        Ok(Self { source, issuer, destination, entry, facts, gate: Mutex::new(gate), sent, shown, clock })
+        let (gate, second) = (Mutex::new(gate), Mutex::new(second));
+        Ok(Self { source, issuer, destination, entry, facts, gate, second, sent, shown, clock })
     }
 
     /// The time.
@@ -125,12 +145,41 @@ impl Border {
     /// # Errors
     /// If the gate cannot write down what it decided.
     pub fn show(&self, text: &str) -> anyhow::Result<Decision> {
+        self.show_at(Lane::One, text)
+    }
+
+    /// What a lane is called.
+    pub fn name(&self, lane: Lane) -> String {
+        self.lane(lane).terms().audience.clone()
+    }
+
+    /// A fresh challenge of a lane.
+    ///
+    /// # Errors
+    /// If the gate cannot write it down.
+    pub fn challenge(&self, lane: Lane) -> anyhow::Result<Challenge> {
+        Ok(self.lane(lane).challenge(self.now(), &mut OsRng)?)
+    }
+
+    /// Holds a text before a lane's camera.
+    ///
+    /// # Errors
+    /// If the gate cannot write down what it decided.
+    pub fn show_at(&self, lane: Lane, text: &str) -> anyhow::Result<Decision> {
         self.saw(text);
-        Ok(self.gate().verify(text, self.now())?)
+        Ok(self.lane(lane).verify(text, self.now())?)
+    }
+
+    fn lane(&self, lane: Lane) -> MutexGuard<'_, Checkpoint> {
+        let gate = match lane {
+            Lane::One => &self.gate,
+            Lane::Two => &self.second,
+        };
+        gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gate(&self) -> MutexGuard<'_, Checkpoint> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lane(Lane::One)
     }
 
     fn saw(&self, text: &str) {

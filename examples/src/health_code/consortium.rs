@@ -7,7 +7,7 @@ use std::path::Path;
 use causeway::actor::ActorDirectory;
 use causeway::setup::{self, Network, NetworkPlan};
 use credential::transcoding::pass_schema;
-use credential::{Operand, PassTerms, Policy, Predicate, Test, foreign};
+use credential::{Operand, PassTerms, Policy, Predicate, ProofTerms, Scope, Test, foreign};
 use did_registry::{
     CredentialType, Did, DidOperation, Digest, Motion, NetworkId, Schema, SigningKey, Timestamp, Vote,
 };
@@ -153,6 +153,7 @@ impl Rules {
             from: now.minus(DAY),
             until: now.plus(365 * DAY),
             pass,
+            proof: None,
         };
         let terms = Some(PassTerms { credential_type: pass_type, hours: 24 });
         let mut entry = policy(
@@ -166,6 +167,8 @@ impl Rules {
             terms.clone(),
         );
         // What was asked is kept, so that an auditor can decide again; nothing else ever arrives.
+        // Or it is proved, and then nothing arrives at all. A holder counts once at a lane and on a day.
+        entry.proof = Some(ProofTerms { epoch_hours: 24, scope: Scope::GateAndDay });
         entry.retained = entry.claims().into_iter().map(str::to_owned).collect();
         Ok(Self {
             entry,

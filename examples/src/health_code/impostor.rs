@@ -162,7 +162,7 @@ impl Clinic {
         };
         let data_integrity = data_integrity::secure(document, &options, &self.ed25519)?;
         let id = Digest::sha256(sd_jwt.signed_part().as_bytes());
-        Ok(Issued { id, sd_jwt: sd_jwt.compact(), data_integrity })
+        Ok(Issued { id, sd_jwt: sd_jwt.compact(), data_integrity, causeway: None })
     }
 }
 

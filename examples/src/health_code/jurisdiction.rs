@@ -29,8 +29,8 @@ pub trait Named {
     fn authority(self) -> &'static str;
     /// Its directory.
     fn folder(self) -> &'static str;
-    /// Its gate.
-    fn gate(self) -> &'static str;
+    /// The lanes of its gate.
+    fn gate(self) -> [&'static str; 2];
     /// The other side.
     fn other(self) -> Side;
 }
@@ -57,10 +57,10 @@ impl Named for Side {
         }
     }
 
-    fn gate(self) -> &'static str {
+    fn gate(self) -> [&'static str; 2] {
         match self {
-            Self::Guangdong => "Gongbei, lane 1",
-            Self::Macau => "Portas do Cerco, lane 1",
+            Self::Guangdong => ["Gongbei, lane 1", "Gongbei, lane 2"],
+            Self::Macau => ["Portas do Cerco, lane 1", "Portas do Cerco, lane 2"],
         }
     }
 
@@ -102,7 +102,8 @@ impl Jurisdiction {
         directory: &Path,
         (own, other): (SocketAddr, SocketAddr),
         ledger_url: &str,
-        (ledger, data): (&mut Ledger, &Path),
+        ledger: &mut Ledger,
+        (data, keys): (&Path, Option<&Path>),
         people: Vec<Person>,
     ) -> anyhow::Result<Self> {
         let genesis: Genesis = ledger.genesis().clone();
@@ -118,6 +119,8 @@ impl Jurisdiction {
             trust_list: Some(data.join("trustlist.json")),
             trust_list_ages: None,
             value_sets: Some(data.join("valuesets")),
+            circuit_keys: keys.map(Path::to_owned),
+            insecure_development_keys: keys.is_some(),
             egress_log: Some("egress.log".into()),
             refresh_seconds: 1,
             safe: None,

@@ -10,6 +10,7 @@ use causeway::ledger::Ledger;
 use causeway::setup::Network;
 use credential::transcoding::pass_schema;
 use did_registry::{CredentialType, Schema};
+use gateway::circuit_keys::CircuitKeys;
 use gateway::clock::Clock;
 use ledger_chain::Operation;
 use ledger_chain::bundle::TrustBundle;
@@ -22,6 +23,7 @@ use super::impostor::{CLINIC_VISIT, Clinic};
 use super::jurisdiction::{Jurisdiction, Named as _, free_addresses};
 use super::process::Parties;
 use super::stage::Stage;
+use super::zero_knowledge::Provers;
 use crate::population::{self, Person, Side};
 
 /// How long the agencies may take to learn of each other.
@@ -47,6 +49,10 @@ pub struct Scene {
     pub schema: Schema,
     /// A clinic that nobody recognised for tests.
     pub clinic: Clinic,
+    /// What proves, for the wallets.
+    pub provers: Provers,
+    /// Where the circuits' keys are.
+    pub keys: PathBuf,
     /// The gates' directories: that into Macau, that into Guangdong.
     pub gates: [PathBuf; 2],
 }
@@ -71,15 +77,20 @@ impl Scene {
         let mut ledger = Ledger::connect(&url, network.genesis.clone()).await?;
         step.done("a ledger started; Guangdong, Macau and a neutral auditor sit on its committee")?;
 
+        let step = stage.wait("keys of the circuits, made for development");
+        let keys = directory.join("circuit-keys");
+        let provers = tokio::task::block_in_place(|| Provers::read(&CircuitKeys::write_development(&keys)?))?;
+        step.done("keys of the circuits were made, for development: a network's come from a ceremony")?;
+
         let step = stage.wait("two agencies register, are recognised, and publish their rules");
         let [one, two] = free_addresses()?;
         let [guangdong, macau] = people;
         let home = |side: Side| directory.join(side.folder());
         let (g, m) = (Side::Guangdong, Side::Macau);
-        let context = (&mut ledger, data.as_path());
-        let guangdong = Jurisdiction::set_up(g, &home(g), (one, two), &url, context, guangdong).await?;
-        let context = (&mut ledger, data.as_path());
-        let macau = Jurisdiction::set_up(m, &home(m), (two, one), &url, context, macau).await?;
+        let files = (data.as_path(), Some(keys.as_path()));
+        let guangdong =
+            Jurisdiction::set_up(g, &home(g), (one, two), &url, &mut ledger, files, guangdong).await?;
+        let macau = Jurisdiction::set_up(m, &home(m), (two, one), &url, &mut ledger, files, macau).await?;
         let sides = [guangdong, macau];
         let schema = population::schema();
         let committee = network.members.iter();
@@ -94,7 +105,20 @@ impl Scene {
         acquainted(&sides, &network).await?;
         step.done("two agencies registered, recognised by two votes of three, schemas and rules published")?;
         let gates = [m, g].map(|side| directory.join("gates").join(side.folder()));
-        Ok(Self { directory, parties, network, url, ledger, sides, rules, schema, clinic, gates })
+        Ok(Self {
+            directory,
+            parties,
+            network,
+            url,
+            ledger,
+            sides,
+            rules,
+            schema,
+            clinic,
+            provers,
+            keys,
+            gates,
+        })
     }
 
     /// Opens both gates; from here on they have no cable.
@@ -120,7 +144,8 @@ impl Scene {
         let source = (from.agency.clone(), from.did.clone());
         let policies = (rules.entry.id(), rules.gate.id());
         let place = (gate, to.side.gate());
-        Border::open(source, to.agency.clone(), policies, place, &self.network.genesis).await
+        let known = (&self.network.genesis, self.keys.as_path());
+        Border::open(source, to.agency.clone(), policies, place, known).await
     }
 }
 

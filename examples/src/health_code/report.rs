@@ -20,6 +20,7 @@ use super::promises::{grouped, megabytes};
 use super::stage::Stage;
 use super::traffic;
 use super::traveller::{End, Journey};
+use super::zero_knowledge::Crossings;
 use super::{Options, Outcome};
 use crate::population::{Side, Story};
 
@@ -101,6 +102,10 @@ pub fn show(outcome: &Outcome, imports: &[Import; 2], options: &Options, stage: 
     travellers(outcome, stage)?;
     stage.title("Times, everything on this machine")?;
     times(outcome, stage)?;
+    if let Some(proved) = &outcome.proved {
+        stage.title("Crossing in zero knowledge")?;
+        proofs(proved, stage)?;
+    }
     stage.title("What left whom")?;
     traffic::show(&outcome.proof.traffic, stage)?;
     stage.title("Figures")?;
@@ -191,6 +196,25 @@ fn times(outcome: &Outcome, stage: &Stage) -> io::Result<()> {
         row("repeat crossing: challenge, code, verdict at the gate", &repeat, "up to 3 s"),
     ];
     stage.table(&["", "p50", "p95", "measured", "in 2020"], rows)
+}
+
+fn proofs(proved: &Crossings, stage: &Stage) -> io::Result<()> {
+    let row = |what: &str, latency: &Latency| {
+        let milliseconds = |percent| right(format!("{:.1} ms", latency.percentile(percent)));
+        vec![Cell::new(what), milliseconds(50.0), milliseconds(95.0), right(grouped(latency.len()))]
+    };
+    let rows = vec![
+        row("proving at home, ahead of time", &proved.prove),
+        row("at the gate: challenge, code, verdict", &proved.gate),
+    ];
+    stage.table(&["", "p50", "p95", "measured"], rows)?;
+    let (bytes, characters) = proved.largest;
+    stage.line(format!(
+        "  {} travellers proved both rules of the entry policy in one code of {bytes} bytes, {characters} characters",
+        proved.travellers
+    ))?;
+    let rows = proved.saw.iter().map(|(who, what)| vec![Cell::new(who), Cell::new(what)]);
+    stage.table(&["who", "saw of one traveller"], rows.collect())
 }
 
 /// Seconds of the oldest of what was decided on.

@@ -65,6 +65,8 @@ impl Office {
             trust_list: Some(data.join("trustlist.json")),
             trust_list_ages: None,
             value_sets: Some(data.join("valuesets")),
+            circuit_keys: None,
+            insecure_development_keys: false,
             egress_log: Some("egress.log".into()),
             refresh_seconds: 3_600,
             safe: None,

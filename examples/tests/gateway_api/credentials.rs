@@ -25,7 +25,11 @@ fn key(number: u64) -> SigningKey {
 }
 
 async fn claim(town: &Town, code: &str, key: &SigningKey, receiver: &Did) -> Answer {
-    let request = ClaimRequest { holder: Possession::prove(key, receiver, code), code: code.to_owned() };
+    let request = ClaimRequest {
+        holder: Possession::prove(key, receiver, code),
+        code: code.to_owned(),
+        causeway: None,
+    };
     town.guangdong.post(None, "/v1/claims", &serde_json::to_value(&request).unwrap()).await.unwrap()
 }
 
@@ -37,6 +41,7 @@ async fn a_claim_code_works_once_in_time_for_whoever_holds_the_key() {
     let code = town.offer("P1").await.unwrap();
     // A key that its sender does not hold, or a proof that was made for another agency or another code.
     let stolen = ClaimRequest {
+        causeway: None,
         holder: Possession { key: key(2).public_key(), ..Possession::prove(&holder, guangdong, &code) },
         code: code.clone(),
     };

@@ -95,9 +95,9 @@ impl Frontier {
         for (side, name, addresses) in
             [(Side::Guangdong, "guangdong", (one, two)), (Side::Macau, "macau", (two, one))]
         {
-            let context = (&mut frontier.ledger, data.as_path());
-            let side =
-                Jurisdiction::set_up(side, &place.join(name), addresses, &url, context, Vec::new()).await;
+            let (ledger, files) = (&mut frontier.ledger, (data.as_path(), None));
+            let home = place.join(name);
+            let side = Jurisdiction::set_up(side, &home, addresses, &url, ledger, files, Vec::new()).await;
             frontier.sides.push(side.unwrap());
         }
         frontier.agree().await;

@@ -168,7 +168,8 @@ async fn w13_no_call_accepts_a_private_key() {
     let holder = key(Suite::P256, 1);
     let secret = hex::encode(holder.to_secret().expose());
     let code = town.offer("P1").await.unwrap();
-    let claim = ClaimRequest { holder: Possession::prove(&holder, &town.guangdong.did, &code), code };
+    let claim =
+        ClaimRequest { holder: Possession::prove(&holder, &town.guangdong.did, &code), code, causeway: None };
     let (issued, anchor) = claimed(&town, "P1", &holder).await;
     let credential = SdJwt::restore(&issued.sd_jwt).unwrap();
     let challenge = town.challenge(&town.rules.entry.id()).await.unwrap();

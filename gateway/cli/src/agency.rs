@@ -5,9 +5,12 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::exchange::{ChallengeResponse, ClaimRequest, Issued, PassRequest, PassResponse};
 use credential::status::TOKEN_BYTES;
-use did_registry::{Did, Digest, NetworkId, PublicKey};
+use credential::zk::RevocationDelta;
+use did_registry::{Did, Digest, NetworkId, PublicKey, canonical};
 use ledger_chain::bundle::BUNDLE_BYTES;
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -195,6 +198,29 @@ impl Agency {
     /// [`AgencyError`]; what is wrong with the application is in the answer's verdict.
     pub async fn apply(&self, application: &PassRequest) -> Result<PassResponse, AgencyError> {
         self.json(self.request(Method::POST, "/v1/passes").json(application), "/v1/passes").await
+    }
+
+    /// What changed in the agency's status tree for proofs after an epoch, in order: as much as one answer holds. Not
+    /// verified: followed, it must lead to the root that the ledger has.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub async fn revocations(&self, after: u64) -> Result<Vec<RevocationDelta>, AgencyError> {
+        const PATH: &str = "/v1/revocations";
+        #[derive(Deserialize)]
+        struct Answer {
+            deltas: Vec<String>,
+        }
+        let Answer { deltas } = self.get(PATH, &[("after", after.to_string())], None).await?;
+        let shape = || AgencyError::Shape {
+            path: PATH.to_owned(),
+            rule: "a delta is canonical bytes, base64url".into(),
+        };
+        let read = |text: &String| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| shape())?;
+            canonical::decode(&bytes, JSON_BYTES).map_err(|_| shape())
+        };
+        deltas.iter().map(read).collect()
     }
 
     /// Asks for JSON at a path, as an operator if a token is given.

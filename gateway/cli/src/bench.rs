@@ -17,6 +17,7 @@ mod measure;
 mod network;
 mod resolve;
 mod subject;
+mod zk;
 
 use std::path::{Path, PathBuf};
 
@@ -49,8 +50,10 @@ const FIGURES: [&str; 13] = [
 /// Whatever does not go as it should; the figures printed before it stand.
 pub fn run(only: Option<&str>, data: &Path) -> anyhow::Result<()> {
     let only = only.unwrap_or_default();
-    let wanted: Vec<&str> = FIGURES.into_iter().filter(|name| name.starts_with(only)).collect();
-    ensure!(!wanted.is_empty(), "no figure's name begins with {only:?}; there are {}", FIGURES.join(", "));
+    let all_figures = || FIGURES.into_iter().chain(zk::FIGURES);
+    let wanted: Vec<&str> = all_figures().filter(|name| name.starts_with(only)).collect();
+    let names = || all_figures().collect::<Vec<_>>().join(", ");
+    ensure!(!wanted.is_empty(), "no figure's name begins with {only:?}; there are {}", names());
     let mut report = Report::new(only);
     ensure!(
         !report.wants(&[credentials::DCC]) || data.is_dir(),
@@ -79,6 +82,7 @@ pub fn run(only: Option<&str>, data: &Path) -> anyhow::Result<()> {
 async fn all(report: &mut Report, data: &Path, scratch: &Path) -> anyhow::Result<()> {
     // First what runs on one core and leaves nothing on the disk to tidy up in the background.
     credentials::measure(report, data)?;
+    tokio::task::block_in_place(|| zk::measure(report))?;
     ledger::measure(report, scratch).await?;
     crossing::measure(report, scratch).await?;
     resolve::measure(report, scratch).await

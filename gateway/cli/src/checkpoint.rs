@@ -6,7 +6,8 @@
 //!
 //! **What is remembered**, across restarts and power cuts: the head trusted last (an older or inconsistent
 //! bundle is refused), the challenges made and answered (`REPLAYED`), the latest time seen (`CLOCK_SUSPECT`),
-//! and of each verdict time, policy, answer and reason codes. Nothing of a person: no name, no key, no digest.
+//! of holders who proved something their nullifiers until the day is over, and of each verdict time, policy, answer and
+//! reason codes. Nothing of a person: no name, no key, no digest.
 //!
 //! **Order.** Decide, write down that the challenge is answered, write down the verdict, then tell. What
 //! cannot be written down is not told, so no crash makes a second show look like a first.
@@ -31,8 +32,10 @@ use std::path::Path;
 
 use credential::facts::{Ages, Facts};
 use credential::presentation::{self, verify_pass, verify_presentation, verify_printed};
+use credential::zk::{Gate, GateKey, Shown};
 use credential::{Finding, Overall, Part, Policy, Reason, Verdict};
-use did_registry::{Claims, Digest, Timestamp};
+use did_registry::{Claims, Date, Digest, Timestamp};
+use gateway::circuit_keys::CircuitKeysError;
 use ledger_chain::Genesis;
 use rand::{CryptoRng, RngCore};
 use serde::{Serialize, Serializer};
@@ -41,7 +44,7 @@ use crate::files::{self, FileError, Journal, Lock};
 use crate::trust::{self, TrustError, TrustFile, Verified};
 use memory::{Known, Memory};
 pub use shown::Challenge;
-pub use terms::Terms;
+pub use terms::{Proofs, Terms};
 
 /// Seconds by which a clock may go back, or lag behind a bundle, without suspicion.
 pub const CLOCK_TOLERANCE: u64 = 300;
@@ -56,6 +59,9 @@ pub enum CheckpointError {
     /// A bundle, or the trust kept from one.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The circuits' keys.
+    #[error(transparent)]
+    CircuitKeys(#[from] CircuitKeysError),
     /// Terms that break a rule.
     #[error("a checkpoint's terms: {0}")]
     Terms(&'static str),
@@ -80,6 +86,7 @@ impl CheckpointError {
         match self {
             Self::File(_) => "FILE",
             Self::Trust(error) => error.code(),
+            Self::CircuitKeys(_) => "CIRCUIT_KEYS",
             Self::Terms(_) => "TERMS",
             Self::PolicyMissing(_) => "POLICY_MISSING",
             Self::ClockSuspect { .. } => Reason::ClockSuspect.code(),
@@ -117,6 +124,10 @@ struct Decided {
     claims: Option<Claims>,
     /// The nonce that its holder answered.
     answered: Option<String>,
+    /// The policy it was decided under, if it is not the one for passes.
+    policy: Option<Digest>,
+    /// The holder's nullifier and its day, of a proof that was not counted yet.
+    nullifier: Option<(String, Date)>,
 }
 
 impl From<Verdict> for Decided {
@@ -154,6 +165,8 @@ pub struct Checkpoint {
     trust: TrustFile,
     memory: Memory,
     verdicts: Journal,
+    /// Verifies proofs, if any are taken.
+    key: Option<GateKey>,
     _lock: Lock,
 }
 
@@ -182,11 +195,16 @@ impl Checkpoint {
         let terms = Terms::read(&directory.join("checkpoint.toml"))?;
         let lock = Lock::take(&directory.join("lock"))?;
         let genesis = trust::read_genesis(&directory.join("genesis.bin"))?;
+        let key = match &terms.proofs {
+            Some(proofs) => Some(GateKey::new(proofs.circuit_keys()?.policy_verifying()?)),
+            None => None,
+        };
         Ok(Self {
             trust: TrustFile::open(&directory.join("trust.bin"), genesis)?,
             memory: Memory::open(&directory.join("memory.jsonl"), terms.answer_seconds)?,
             verdicts: Journal::open(&directory.join("verdicts.jsonl"))?,
             terms,
+            key,
             _lock: lock,
         })
     }
@@ -206,6 +224,11 @@ impl Checkpoint {
         self.trusted()?.facts().policies.get(&self.terms.policy)
     }
 
+    /// The policy that is proved here, if proofs are taken; `None` before the first bundle too.
+    pub fn proved_policy(&self) -> Option<&Policy> {
+        self.trusted()?.facts().policies.get(&self.terms.proofs.as_ref()?.policy)
+    }
+
     /// Takes a trust bundle, from whoever brings it.
     ///
     /// # Errors
@@ -214,12 +237,12 @@ impl Checkpoint {
     pub fn import(&mut self, bytes: Vec<u8>) -> Result<&Verified, CheckpointError> {
         let verified = self.trust.verify(bytes)?;
         let facts = verified.facts();
-        let usable = facts
-            .policies
-            .get(&self.terms.policy)
-            .is_some_and(|policy| facts.schemas.contains_key(&policy.schema));
-        if !usable {
-            return Err(CheckpointError::PolicyMissing(self.terms.policy));
+        let usable = |policy: &Digest| {
+            facts.policies.get(policy).is_some_and(|policy| facts.schemas.contains_key(&policy.schema))
+        };
+        let proved = self.terms.proofs.as_ref().map(|proofs| proofs.policy);
+        if let Some(missing) = [self.terms.policy].into_iter().chain(proved).find(|policy| !usable(policy)) {
+            return Err(CheckpointError::PolicyMissing(missing));
         }
         self.trust.keep(verified)?;
         Ok(self.trust.current().expect("present because it was kept just now"))
@@ -237,13 +260,17 @@ impl Checkpoint {
         if let Some(seen) = self.clock_suspect(now) {
             return Err(CheckpointError::ClockSuspect { now, seen });
         }
-        let challenge = Challenge::fresh(&self.terms.audience, rng);
+        let challenge = Challenge::fresh(&self.terms.audience, self.proofs_policy(), rng);
         self.memory.made(&challenge.nonce, now)?;
         Ok(challenge)
     }
 
-    /// Decides on the text of a QR code: a pass (`CWP:`), an SD-JWT presentation, or a printed certificate
-    /// (`CWE:`) if the terms take paper.
+    fn proofs_policy(&self) -> Option<Digest> {
+        self.terms.proofs.as_ref().map(|proofs| proofs.policy)
+    }
+
+    /// Decides on the text of a QR code: a proof (`CW1:`) if the terms take proofs, a pass (`CWP:`), an SD-JWT
+    /// presentation, or a printed certificate (`CWE:`) if the terms take paper.
     ///
     /// # Errors
     /// [`CheckpointError::File`] if the decision cannot be written down; then there is none.
@@ -263,12 +290,16 @@ impl Checkpoint {
 
     /// Writes a verdict down, and then tells it.
     fn conclude(&mut self, decided: Decided, now: Timestamp) -> Result<Decision, CheckpointError> {
-        let Decided { verdict, ages, claims, answered } = decided;
-        let (policy, overall) = (self.terms.policy, verdict.overall());
+        let Decided { verdict, ages, claims, answered, policy, nullifier } = decided;
+        let (policy, overall) = (policy.unwrap_or(self.terms.policy), verdict.overall());
         let decision = Decision { at: now, policy, overall, verdict, ages, claims };
         match answered {
             Some(nonce) => self.memory.answered(&nonce, now)?,
             None => self.memory.seen(now)?,
+        }
+        // Who is not let pass is not counted, and may come again.
+        if let Some((nullifier, day)) = nullifier.filter(|_| overall == Overall::Accept) {
+            self.memory.counted(nullifier, day, now)?;
         }
         let entry =
             Entry { at: now, policy: &decision.policy, verdict: decision.overall, reasons: decision.codes() };
@@ -322,6 +353,9 @@ impl Checkpoint {
         if shown::is_printed(text) {
             return self.decide_on_paper(text, facts, now);
         }
+        if shown::is_proof(text) {
+            return self.decide_on_proof(text, facts, now);
+        }
         let nonce = shown::unverified_nonce(text);
         let known = nonce.as_deref().map_or(Known::Never, |nonce| self.memory.known(nonce, now));
         let challenge = presentation::Challenge {
@@ -339,24 +373,65 @@ impl Checkpoint {
         let mut verdict = decided.verdict;
         let authentic = verdict.integrity == Part::Good && verdict.holder == Part::Good;
         // The core compared the nonce with itself. Whether it is a challenge of ours, and still open, is
-        // known here only, and outweighs what the core says of freshness.
-        let refused = match known {
-            Known::Open => None,
-            Known::Answered => Some(Finding::new(Reason::Replayed, "this challenge was answered before")),
-            Known::Late => {
-                let detail = format!("a challenge is answered within {} s", self.terms.answer_seconds);
-                Some(Finding::new(Reason::Expired, detail))
-            }
-            Known::Never => {
-                Some(Finding::new(Reason::WrongAudience, "it answers no challenge of this checkpoint"))
-            }
-        };
-        // Of bytes whose signature does not hold there is nothing more to say.
-        if let (Part::Good, Some(finding)) = (&verdict.integrity, refused) {
+        // known here only, and outweighs what the core says of freshness. Of bytes whose signature does not hold
+        // there is nothing more to say.
+        if let (Part::Good, Some(finding)) = (&verdict.integrity, self.refused(known)) {
             verdict.freshness = Part::Bad(finding);
         }
         let answered = nonce.filter(|_| authentic && known == Known::Open);
-        Decided { verdict, ages: decided.ages, claims: None, answered }
+        Decided { verdict, ages: decided.ages, answered, ..Decided::default() }
+    }
+
+    /// Why what answers a challenge is not fresh, if it is not.
+    fn refused(&self, known: Known) -> Option<Finding> {
+        let (code, detail) = match known {
+            Known::Open => return None,
+            Known::Answered => (Reason::Replayed, "this challenge was answered before".to_owned()),
+            Known::Late => {
+                (Reason::Expired, format!("a challenge is answered within {} s", self.terms.answer_seconds))
+            }
+            Known::Never => (Reason::WrongAudience, "it answers no challenge of this checkpoint".to_owned()),
+        };
+        Some(Finding::new(code, detail))
+    }
+
+    fn decide_on_proof(&self, text: &str, facts: &Facts, now: Timestamp) -> Decided {
+        let refuse = |finding| Verdict { integrity: Part::Bad(finding), ..Verdict::default() }.into();
+        let (Some(proofs), Some(key)) = (&self.terms.proofs, &self.key) else {
+            return refuse(Finding::new(Reason::WrongKind, "this checkpoint takes no proofs"));
+        };
+        let shown = match Shown::from_text(text) {
+            Ok(shown) => shown,
+            Err(finding) => return refuse(finding),
+        };
+        let gate = Gate { name: &self.terms.audience, now, limits: self.terms.limits };
+        let (mut verdict, ages) = key.verify(&shown, &proofs.policy, facts, &gate);
+        let nullifier = hex::encode(shown.nullifier.to_bytes());
+        let nonce = shown.nonce.as_ref().map(shown::nonce_text);
+        let known = nonce.as_deref().map(|nonce| self.memory.known(nonce, now));
+        let authentic = verdict.integrity == Part::Good && verdict.freshness == Part::Good;
+        let refused = match known {
+            Some(known) => self.refused(known),
+            None if self.terms.paper => None,
+            None => {
+                let detail = "this checkpoint takes nothing printed: it answers no challenge";
+                Some(Finding::new(Reason::WrongKind, detail))
+            }
+        };
+        let counted = self.memory.is_counted(&nullifier).then(|| {
+            Finding::new(Reason::Replayed, "its holder was counted before, at this gate and on this day")
+        });
+        if let (Part::Good, Some(finding)) = (&verdict.freshness, refused.or(counted)) {
+            verdict.freshness = Part::Bad(finding);
+        }
+        Decided {
+            verdict,
+            ages,
+            answered: nonce.filter(|_| authentic && known == Some(Known::Open)),
+            policy: Some(proofs.policy),
+            nullifier: Some((nullifier, shown.day)),
+            ..Decided::default()
+        }
     }
 
     fn decide_on_paper(&self, text: &str, facts: &Facts, now: Timestamp) -> Decided {
@@ -366,7 +441,8 @@ impl Checkpoint {
             return Verdict { integrity, ..Verdict::default() }.into();
         }
         let decided = verify_printed(text, &self.terms.policy, facts, now, self.terms.limits);
-        Decided { verdict: decided.verdict, ages: decided.ages, claims: decided.claims, answered: None }
+        let (verdict, ages, claims) = (decided.verdict, decided.ages, decided.claims);
+        Decided { verdict, ages, claims, ..Decided::default() }
     }
 }
 

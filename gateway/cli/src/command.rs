@@ -18,12 +18,14 @@ use crate::screen::Screen;
 
 mod audit;
 mod bundle;
+mod ceremony;
 mod certificate;
 mod checkpoint;
 mod committee;
 mod did;
 mod gateways;
 mod network;
+mod policy_test;
 mod publish;
 mod recovery;
 mod service;
@@ -74,6 +76,9 @@ enum Command {
     /// Recompute what an agency decided.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Make the circuits' keys together: nobody can cheat unless all who contribute do.
+    #[command(subcommand)]
+    Ceremony(ceremony::CeremonyCommand),
     /// Measure this machine: one JSON line a figure.
     Bench(BenchArgs),
 }
@@ -139,6 +144,7 @@ pub async fn run(cli: Cli, world: World<'_, '_>) -> anyhow::Result<Ending> {
         Command::Bundle(command) => Box::pin(bundle::run(command, world)).await,
         Command::Certificate(command) => Box::pin(certificate::run(command, world)).await,
         Command::Audit(command) => Box::pin(audit::run(command, world)).await,
+        Command::Ceremony(command) => ceremony::run(command, world),
         Command::Bench(args) => crate::bench::run(args.only.as_deref(), &args.data).map(|()| Ending::Good),
     }
 }

@@ -172,13 +172,27 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Takes the lock file at `path`, which is made if missing, as soon as nobody else has it.
+    ///
+    /// # Errors
+    /// [`FileError::System`].
+    pub fn wait(path: &Path) -> Result<Self, FileError> {
+        let file = Self::open(path)?;
+        file.lock().map_err(|error| FileError::system(path, error))?;
+        Ok(Self { _file: file })
+    }
+
+    fn open(path: &Path) -> Result<File, FileError> {
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path);
+        opened.map_err(|error| FileError::system(path, error))
+    }
+
     /// Takes the lock file at `path`, which is made if missing. Does not wait.
     ///
     /// # Errors
     /// [`FileError::InUse`], [`FileError::System`].
     pub fn take(path: &Path) -> Result<Self, FileError> {
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path);
-        let file = opened.map_err(|error| FileError::system(path, error))?;
+        let file = Self::open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(FileError::InUse { path: path.to_owned() }),

@@ -121,10 +121,16 @@ fn policy(
         from: start().minus(86_400),
         until: start().plus(365 * 86_400),
         pass,
+        proof: None,
     }
 }
 
 impl Town {
+    /// The schema of test results.
+    pub(crate) fn tests(&self) -> Schema {
+        test_schema()
+    }
+
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let validator = SigningKey::generate(Suite::Ed25519, &mut rng);

@@ -11,13 +11,16 @@ use gateway::clock::Clock;
 use ledger_chain::Genesis;
 use rand::{CryptoRng, RngCore};
 use wallet::{Answer, Application, Claim, HeldPass, Holding, WalletError};
+use zk_policy::{HolderCircuit, ProvingKey};
 
 use crate::agency::{Agency, ReceiptAnswer};
 use crate::trust::{TrustFile, Verified};
 use crate::wallet_file::{WalletFile, WalletFileError};
 
+mod proofs;
 mod receipts;
 
+pub use proofs::{Surroundings, fill, show, show_on_paper};
 pub use receipts::{fetch_consent, newest_head};
 
 /// Times to ask for a receipt; each lets the agency wait some seconds.
@@ -36,6 +39,8 @@ pub struct Claimed {
     pub recognised: bool,
     /// Whether the ledger's receipt is here already.
     pub anchored: bool,
+    /// Whether facts can be proved from it.
+    pub provable: bool,
 }
 
 /// What a verifier asks for, checked against the ledger, before anything is shown.
@@ -82,7 +87,8 @@ fn same_ledger(genesis: &Genesis, theirs: &Digest) -> Result<(), WalletFileError
     Err(WalletFileError::OtherLedger { pinned: pinned.short(), given: theirs.short() })
 }
 
-/// Redeems a claim code with a fresh key and keeps the credential; then asks for its anchor receipt.
+/// Redeems a claim code with a fresh key and keeps the credential, with what proofs are made of if `proofs` are wanted; then
+/// asks for its anchor receipt.
 ///
 /// # Errors
 /// [`WalletFileError`]. Once the agency has answered, the credential is kept before anything else happens.
@@ -90,7 +96,7 @@ pub async fn claim<R: RngCore + CryptoRng>(
     file: &mut WalletFile,
     agency: &Agency,
     genesis: Genesis,
-    code: &str,
+    (code, proofs): (&str, Option<&ProvingKey<HolderCircuit>>),
     clock: &Clock,
     rng: &mut R,
 ) -> Result<Claimed, WalletFileError> {
@@ -98,7 +104,12 @@ pub async fn claim<R: RngCore + CryptoRng>(
     same_ledger(&genesis, &info.ledger)?;
     let trust = file.follow(agency, genesis).await?;
     fresh(&trust, clock.now())?;
-    let (claim, request) = Claim::begin(code, &info.did, Suite::P256, rng);
+    let mut begun = Claim::begin(code, &info.did, Suite::P256, rng);
+    if let Some(key) = proofs {
+        let secret = file.wallet.next_secret(rng);
+        begun = tokio::task::block_in_place(|| Claim::with_proofs(begun, secret, key, rng));
+    }
+    let (claim, request) = begun;
     let issued = agency.claim(&request).await?;
     let now = clock.now();
     let facts = fresh(&trust, now)?;
@@ -106,13 +117,13 @@ pub async fn claim<R: RngCore + CryptoRng>(
     let credential_type = holding.credential_type();
     let recognised =
         credential_type.as_ref().is_some_and(|kind| facts.recognised(&info.did, kind, now, now).is_ok());
-    let id = *holding.id();
+    let (id, provable) = (*holding.id(), holding.is_provable());
     let kind = credential_type.as_ref().map_or("credential", CredentialType::as_str);
     file.wallet.note(now, format!("claimed {kind} {} from {} ({})", id.short(), info.name, info.did));
     file.wallet.holdings.push(holding);
     file.save()?;
     let anchored = fetch_receipt(file, agency, &id).await?;
-    Ok(Claimed { id, issuer: info.did, credential_type, recognised, anchored })
+    Ok(Claimed { id, issuer: info.did, credential_type, recognised, anchored, provable })
 }
 
 /// Asks an agency for the receipt of a credential that it issued; tells whether it is here now.

@@ -58,10 +58,10 @@ pub enum Rotated {
 }
 
 /// Document keys that an agency's directory may hold.
-pub(crate) const DOCUMENT_KEYS: [(&str, Suite); 2] =
-    [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519)];
+pub(crate) const DOCUMENT_KEYS: [(&str, Suite); 3] =
+    [("es256.key", Suite::P256), ("ed25519.key", Suite::Ed25519), ("jubjub.key", Suite::Jubjub)];
 
-/// A document key file of an agency, by the name people use: `es256` or `ed25519`.
+/// A document key file of an agency, by the name people use: `es256`, `ed25519` or `jubjub`.
 pub fn document_key(actor: &ActorDirectory, name: &str) -> Option<KeySlot> {
     let (file, suite) =
         DOCUMENT_KEYS.into_iter().find(|(file, _)| file.strip_suffix(".key") == Some(name))?;

@@ -13,6 +13,7 @@
 //!         ─► rekey      another lock for a vault
 //!         ─► wallet_file, checkpoint ─► trust: pinned genesis, newest head, bundle
 //!         ─► audit      evidence + ledger ─► report
+//!         ─► ceremony   turns in a directory ─► the circuits' keys
 //!         ─► ledger, agency: over HTTP, nothing believed that is not proved
 //! ```
 //!
@@ -28,6 +29,7 @@ pub mod actor;
 pub mod agency;
 pub mod audit;
 pub mod bench;
+pub mod ceremony;
 pub mod checkpoint;
 pub mod command;
 pub mod committee;

@@ -4,13 +4,16 @@
 //! citizen.json                     credentials, passes, keys, log: mode 0600, replaced whole
 //! citizen.json.genesis             the ledger that was pinned when the wallet was made
 //! citizen.json.trust/<agency>.bin  for each agency the newest head and bundle that followed
+//! citizen.json.deltas/<issuer>.bin of each issuer what it revoked, as far as it was fetched
 //! ```
 //! Each agency's bundles are followed on their own: one agency may be a few seconds behind another, and that
 //! is no rollback.
 
 use std::path::{Path, PathBuf};
 
-use did_registry::Digest;
+use credential::zk::RevocationDelta;
+use did_registry::{Did, Digest, canonical};
+use gateway::circuit_keys::CircuitKeysError;
 use ledger_chain::Genesis;
 use wallet::{Wallet, WalletError};
 
@@ -37,6 +40,9 @@ pub enum WalletFileError {
     /// The agency.
     #[error(transparent)]
     Agency(#[from] AgencyError),
+    /// The circuits' keys.
+    #[error(transparent)]
+    CircuitKeys(#[from] CircuitKeysError),
     /// No ledger is pinned.
     #[error("a wallet trusts the ledger it is given first: name its genesis file with --genesis")]
     NotPinned,
@@ -65,13 +71,51 @@ impl WalletFile {
     /// # Errors
     /// [`WalletFileError`].
     pub fn open(path: &Path) -> Result<Self, WalletFileError> {
-        let lock = Lock::take(&beside(path, ".lock"))?;
+        Self::locked(path, Lock::take(&beside(path, ".lock"))?)
+    }
+
+    fn locked(path: &Path, lock: Lock) -> Result<Self, WalletFileError> {
         let wallet = if path.exists() {
             Wallet::read(&files::read_text(path, WALLET_BYTES)?)?
         } else {
             Wallet::default()
         };
         Ok(Self { path: path.to_owned(), wallet, _lock: lock })
+    }
+
+    /// Opens a wallet, once no other process uses it.
+    ///
+    /// # Errors
+    /// As [`WalletFile::open`].
+    pub fn open_when_free(path: &Path) -> Result<Self, WalletFileError> {
+        Self::locked(path, Lock::wait(&beside(path, ".lock"))?)
+    }
+
+    /// The deltas of an issuer that are kept here, in order.
+    ///
+    /// # Errors
+    /// [`WalletFileError::File`].
+    pub fn deltas(&self, issuer: &Did, limit: usize) -> Result<Vec<RevocationDelta>, WalletFileError> {
+        let path = self.deltas_path(issuer);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        // What cannot be read is fetched again.
+        Ok(canonical::decode(&files::read(&path, limit)?, limit).unwrap_or_default())
+    }
+
+    /// Keeps the deltas of an issuer.
+    ///
+    /// # Errors
+    /// [`WalletFileError::File`].
+    pub fn keep_deltas(&self, issuer: &Did, deltas: &[RevocationDelta]) -> Result<(), WalletFileError> {
+        files::directory(&beside(&self.path, ".deltas"))?;
+        Ok(files::replace(&self.deltas_path(issuer), &canonical::encode(deltas), files::PRIVATE)?)
+    }
+
+    fn deltas_path(&self, issuer: &Did) -> PathBuf {
+        let name = Digest::sha256(issuer.to_string().as_bytes());
+        beside(&self.path, ".deltas").join(format!("{name}.bin"))
     }
 
     /// Keeps all changes: on the disk when this returns, whole or not at all.

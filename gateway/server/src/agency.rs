@@ -13,6 +13,7 @@ mod issue;
 mod ledger;
 mod lists;
 mod passes;
+mod revocations;
 mod rows;
 mod source;
 mod statuses;
@@ -32,6 +33,7 @@ use ledger_chain::bundle::TrustBundle;
 use ledger_chain::light::TrustedHead;
 use ledger_node::client::{ClientError, LedgerClient};
 use ledger_node::egress::EgressLog;
+use zk_policy::{HolderCircuit, VerifyingKey};
 
 pub use evidence::Evidence;
 pub use foreign::ForeignVerdict;
@@ -39,6 +41,7 @@ pub use issue::Offer;
 pub use trust::TrustError;
 
 use crate::audit::{self, Actor, Subject};
+use crate::circuit_keys::CircuitKeysError;
 use crate::clock::Clock;
 use crate::config::{Ages, Config, ConfigError};
 use crate::fetch::{FetchError, Fetcher};
@@ -51,6 +54,7 @@ use challenges::Challenges;
 use foreign::Foreign;
 use ledger::LedgerWriter;
 use lists::StatusLists;
+use revocations::RevocationTree;
 use source::Sources;
 use statuses::Publisher;
 use trust::{Own, Trust};
@@ -72,6 +76,8 @@ pub struct Agency {
     sources: Sources,
     challenges: Challenges,
     foreign: Option<Foreign>,
+    causeway: Option<CausewayKeys>,
+    revocations: RevocationTree,
     imports: Arc<Imports>,
     operators: Arc<Operators>,
     metrics: Arc<Metrics>,
@@ -81,6 +87,14 @@ pub struct Agency {
 struct SigningKeys {
     es256: (String, SigningKey),
     ed25519: (String, SigningKey),
+}
+
+/// What Causeway credentials are issued with.
+struct CausewayKeys {
+    /// The key that signs them, by its URL.
+    key: (String, SigningKey),
+    /// Verifies that who asks for one knows the secret it is bound to.
+    holder: VerifyingKey<HolderCircuit>,
 }
 
 /// Why the agency does not do what it is asked.
@@ -135,6 +149,12 @@ pub enum AgencyError {
     /// The policy gives no pass.
     #[error("this policy gives no pass")]
     NoPass,
+    /// No keys for Causeway credentials.
+    #[error("this agency issues no Causeway credentials: it has no Jubjub key, or no keys of the circuits")]
+    NoCauseway,
+    /// The keys of the circuits.
+    #[error(transparent)]
+    CircuitKeys(#[from] CircuitKeysError),
     /// No lists for foreign certificates.
     #[error("this agency is not configured for foreign certificates")]
     NoForeign,
@@ -173,6 +193,13 @@ impl Agency {
         let trust = Trust::open(client, fetcher, own, &genesis, remembered(&vault)?).await?;
         let es256 = (own_key(&trust, &did, &keys.assertion_p256)?, keys.assertion_p256);
         let ed25519 = (own_key(&trust, &did, &keys.assertion_ed25519)?, keys.assertion_ed25519);
+        let causeway = match (keys.assertion_jubjub, config.circuit_keys()?) {
+            (Some(key), Some(circuit)) => {
+                let holder = circuit.holder_verifying()?;
+                Some(CausewayKeys { key: (own_key(&trust, &did, &key)?, key), holder })
+            }
+            _ => None,
+        };
         let follower = trust.follower().clone();
         let writer = Arc::new(LedgerWriter::new(follower, genesis.id(), did.clone(), keys.control));
         let status_key = SigningKey::from_bytes(es256.1.suite(), es256.1.to_secret().expose())
@@ -185,6 +212,7 @@ impl Agency {
             public_url: config.public_url.clone(),
             clock: clock.clone(),
         })?;
+        let revocations = RevocationTree::open(vault.clone(), writer.clone(), did.clone())?;
         let anchors = Anchors::new(vault.clone(), writer, did.clone(), config.anchor);
         let agency = Arc::new(Self {
             audience: did.to_string(),
@@ -198,6 +226,8 @@ impl Agency {
             sources: Sources::default(),
             challenges: Challenges::new(),
             foreign: foreign_lists(config)?,
+            causeway,
+            revocations,
             imports: Imports::new(vault.clone(), clock, config.limits.import()),
             operators: config.operators()?,
             metrics: Metrics::new(),
@@ -221,6 +251,9 @@ impl Agency {
                 ticks.tick().await;
                 if let Err(error) = self.statuses.publish_rest().await {
                     tracing::warn!(%error, "a status list waits for the ledger");
+                }
+                if let Err(error) = self.revocations.publish().await {
+                    tracing::warn!(%error, "revocations wait for the ledger");
                 }
                 if let Err(error) = self.refresh(None).await {
                     tracing::warn!(%error, "the view of the ledger grows older");

@@ -15,9 +15,11 @@ use std::time::Duration;
 use credential::facts::AgeLimits;
 use did_registry::{Did, Secret, SigningKey, Suite};
 use serde::Deserialize;
+use zk_policy::Setup;
 
 pub use error::ConfigError;
 
+use crate::circuit_keys::{CircuitKeys, CircuitKeysError};
 use crate::import::ImportLimits;
 use crate::key_file;
 use crate::operator::Operators;
@@ -52,6 +54,15 @@ pub struct Config {
     pub assertion_ed25519_key_file: PathBuf,
     /// The key that signs SD-JWT credentials and status lists (P-256). As above.
     pub assertion_p256_key_file: PathBuf,
+    /// The key that signs Causeway credentials (Jubjub), from which holders prove. Without it none are issued.
+    pub assertion_jubjub_key_file: Option<PathBuf>,
+    /// Directory of the circuits' keys, as a ceremony leaves it. Without it no Causeway credentials are issued; with
+    /// another than holders have, nobody can ask for one.
+    pub circuit_keys_directory: Option<PathBuf>,
+    /// Accepts circuit keys made for development, with which everybody can prove anything. A gateway whose
+    /// `public_url` is not of this machine does not start with it. Default false.
+    #[serde(default)]
+    pub insecure_development_keys: bool,
     /// The operators, their token digests and roles. Who can write this file can do everything.
     pub operators_file: PathBuf,
     /// The ledger node to submit to and follow: `http` or `https`; its answers are verified, so it need
@@ -213,6 +224,8 @@ pub struct Keys {
     pub assertion_ed25519: SigningKey,
     /// Signs SD-JWT credentials and status lists.
     pub assertion_p256: SigningKey,
+    /// Signs Causeway credentials.
+    pub assertion_jubjub: Option<SigningKey>,
 }
 
 impl Config {
@@ -248,6 +261,8 @@ impl Config {
             config.trust_list_file.as_mut(),
             config.value_sets_directory.as_mut(),
             config.egress_log.as_mut(),
+            config.assertion_jubjub_key_file.as_mut(),
+            config.circuit_keys_directory.as_mut(),
         ]
         .into_iter()
         .flatten()
@@ -301,7 +316,21 @@ impl Config {
                 Suite::Ed25519,
             )?,
             assertion_p256: load("assertion_p256_key_file", &self.assertion_p256_key_file, Suite::P256)?,
+            assertion_jubjub: match &self.assertion_jubjub_key_file {
+                Some(path) => Some(load("assertion_jubjub_key_file", path, Suite::Jubjub)?),
+                None => None,
+            },
         })
+    }
+
+    /// Opens the circuits' keys, if there are any.
+    ///
+    /// # Errors
+    /// [`CircuitKeysError`]; for keys made for development unless the configuration accepts them.
+    pub fn circuit_keys(&self) -> Result<Option<CircuitKeys>, CircuitKeysError> {
+        let accepted =
+            if self.insecure_development_keys { Setup::InsecureDevelopment } else { Setup::Ceremony };
+        self.circuit_keys_directory.as_ref().map(|path| CircuitKeys::open(path, accepted)).transpose()
     }
 
     /// Reads the operators.
@@ -322,12 +351,20 @@ impl Config {
         let here = self.public_url.starts_with("http:");
         let any_time = self.transcode_as_of_any_time;
         require("transcode_as_of_any_time", !any_time || here, "false unless public_url is of this machine")?;
+        let development = self.insecure_development_keys;
+        require(
+            "insecure_development_keys",
+            !development || here,
+            "false unless public_url is of this machine",
+        )?;
         let secrets = [
             ("kek_file", &self.kek_file),
             ("control_key_file", &self.control_key_file),
             ("assertion_ed25519_key_file", &self.assertion_ed25519_key_file),
             ("assertion_p256_key_file", &self.assertion_p256_key_file),
         ];
+        let jubjub = self.assertion_jubjub_key_file.as_ref().map(|path| ("assertion_jubjub_key_file", path));
+        let secrets = secrets.into_iter().chain(jubjub);
         let mut seen = BTreeSet::new();
         for (field, path) in secrets {
             require(field, seen.insert(path), "every secret has a file of its own")?;

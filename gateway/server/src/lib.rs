@@ -43,6 +43,7 @@
 pub mod agency;
 pub mod audit;
 pub mod body;
+pub mod circuit_keys;
 pub mod clock;
 pub mod config;
 mod fetch;

@@ -59,6 +59,9 @@ pub fn base64url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Bytes of a call that changes the most credentials.
+const STATUSES_BYTES: usize = 1 << 20;
+
 /// All addresses.
 pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Router {
     let imports = Router::new()
@@ -67,6 +70,9 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
     let bundles = Router::new()
         .route("/v1/bundle", get(trust::bundle).post(trust::import_bundle))
         .layer(DefaultBodyLimit::max(ledger_chain::bundle::BUNDLE_BYTES));
+    let statuses = Router::new()
+        .route("/v1/credentials/status", post(credentials::set_statuses))
+        .layer(DefaultBodyLimit::max(limits.body_bytes.max(STATUSES_BYTES)));
     let calls = Router::new()
         .route("/v1/agency", get(trust::agency))
         .route("/v1/trust/refresh", post(trust::refresh))
@@ -76,6 +82,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
         .route("/v1/claims", post(credentials::claim))
         .route("/v1/credentials/batch", post(credentials::batch))
         .route("/v1/credentials/{id}/status", post(credentials::set_status).get(credentials::cause))
+        .route("/v1/revocations", get(credentials::revocations))
         .route("/v1/receipts/{id}", get(credentials::receipt))
         .route("/v1/challenges", post(passes::challenge))
         .route("/v1/passes", post(passes::apply))
@@ -92,6 +99,7 @@ pub(crate) fn router(app: App, limits: &Limits, egress: Option<EgressLog>) -> Ro
     let router = calls
         .merge(imports)
         .merge(bundles)
+        .merge(statuses)
         .route_layer(from_fn_with_state(metrics, metrics::track))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async {

@@ -176,6 +176,38 @@ pub(crate) struct ClaimRequest {
     code: String,
     /// The key that both formats are bound to.
     holder: Possession,
+    /// The key that a Causeway credential is bound to, if one is wanted.
+    causeway: Option<HolderKeyProof>,
+}
+
+/// A holder key of the circuit, and the proof that the secret behind it is known.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HolderKeyProof {
+    /// 32 bytes in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    key: String,
+    /// 192 bytes in hexadecimal, in the context of this agency and the code.
+    #[schema(pattern = "^[0-9a-f]{384}$")]
+    proof: String,
+}
+
+/// What policies are proved from: a signature over the same claims, by the slots of their schema.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CausewayCredential {
+    /// URL of the issuer's key in its document.
+    key_id: String,
+    /// Its place in the issuer's status tree.
+    #[schema(maximum = 4_194_303)]
+    handle: u32,
+    /// Day of issue, counted from 1970-01-01.
+    issued: u32,
+    /// The last day on which it counts.
+    expires: u32,
+    /// 64 bytes in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{128}$")]
+    signature: String,
 }
 
 /// One credential in its two formats, over the same claims.
@@ -189,6 +221,8 @@ pub(crate) struct Issued {
     sd_jwt: String,
     /// The same as a W3C credential.
     data_integrity: Document,
+    /// The same as a Causeway credential, if it was asked for.
+    causeway: Option<CausewayCredential>,
 }
 
 // --- policies and passes ------------------------------------------------------------------------------
@@ -274,6 +308,27 @@ pub(crate) struct Policy {
     until: Timestamp,
     /// What those who pass receive; null if nothing.
     pass: Option<PassTerms>,
+    /// How the rule is proved; null if it is asked in the clear only.
+    proof: Option<ProofTerms>,
+}
+
+/// How a rule is proved instead of shown.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofTerms {
+    /// Hours for which an issuer set that was overtaken is still accepted.
+    #[schema(minimum = 1, maximum = 168)]
+    epoch_hours: u16,
+    /// Where and when a holder counts once.
+    scope: Scope,
+}
+
+/// Where and when a holder counts once: at one gate, or at all of the verifier's, on one day.
+#[derive(ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Scope {
+    GateAndDay,
+    Day,
 }
 
 /// A challenge for one presentation.

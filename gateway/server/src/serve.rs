@@ -17,6 +17,8 @@ use crate::routes::{App, router};
 
 /// How long requests under way may take to end when the gateway stops.
 const GRACE: Duration = Duration::from_secs(10);
+/// Between two looks at whether the vault is closed.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A gateway that answers requests until it is told to stop.
 pub struct Gateway {
@@ -70,12 +72,24 @@ impl Gateway {
     /// # Errors
     /// What the listener ended with.
     pub async fn stop(self) -> std::io::Result<()> {
+        let Self { agency, stop, served, worker, .. } = self;
         // Nobody listens if it has ended already, which is what is wanted.
-        let _ = self.stop.send(());
-        let ended = ended(self.served, GRACE).await;
-        self.worker.abort();
+        let _ = stop.send(());
+        let ended = ended(served, GRACE).await;
+        worker.abort();
         // Until it has ended it holds the vault. That it was cut short is what was wanted.
-        let _ = self.worker.await;
+        let _ = worker.await;
+        // So does a connection for a moment after its last answer; whoever starts anew opens the vault.
+        let vault = Arc::downgrade(agency.vault());
+        drop(agency);
+        let closed = async {
+            while vault.strong_count() > 0 {
+                tokio::time::sleep(MOMENT).await;
+            }
+        };
+        if tokio::time::timeout(GRACE, closed).await.is_err() {
+            tracing::warn!("somebody still holds the vault of a gateway that stopped");
+        }
         ended
     }
 }

@@ -19,6 +19,21 @@ pub enum WalletError {
     /// The holder's own data would fail the rule.
     #[error("the policy would refuse: {0}")]
     WouldRefuse(Finding),
+    /// The verifier is a stranger.
+    #[error("the committee recognises {0} for nothing; nothing is proved to it")]
+    VerifierNotRecognised(Did),
+    /// The policy is asked in the clear only.
+    #[error("policy {0} is asked in the clear only: it cannot be proved")]
+    NotProvable(Digest),
+    /// Nothing to prove with.
+    #[error("this credential came without what proofs are made of: claim it anew with circuit keys")]
+    NoProofs,
+    /// Revoked by its issuer.
+    #[error("its issuer revoked this credential; ask the issuer for the cause")]
+    Revoked,
+    /// The issuer's deltas and its record on the ledger differ.
+    #[error("the issuer's revocations do not lead to the root that the ledger has: fetch them again")]
+    Revocations,
     /// No such credential.
     #[error("the wallet holds no {0}")]
     Missing(&'static str),

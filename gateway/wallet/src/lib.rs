@@ -7,6 +7,7 @@
 //!
 //! **Picture.**
 //! ```text
+//! Holding ─prepare(policy, day)─► stock of Ready ─show(nonce)─► QR, from which nothing of the holder can be told
 //! code ─► Claim ─ClaimRequest─► issuer ─Issued─► Claim::accept ─► Holding ─apply─► PassRequest ─► verifier
 //!                                 │                   PassResponse ─► Application::accept ─► HeldPass ─show─► QR
 //!                                 └─► ConsentReceipt ◄─AnchorReceipt─ verifier
@@ -19,11 +20,13 @@
 mod error;
 mod holding;
 mod pass;
+mod proof;
 mod receipt;
 mod store;
 
 pub use error::WalletError;
 pub use holding::{Claim, Holding};
 pub use pass::{Application, HeldPass};
+pub use proof::{Ready, Visit, admitted};
 pub use receipt::{Answer, ConsentReceipt};
-pub use store::{LogEntry, Wallet};
+pub use store::{LogEntry, Plan, Wallet};

@@ -1,9 +1,12 @@
 //! The wallet as a whole, and how it is stored.
 
-use did_registry::{Digest, Secret, Timestamp};
+use credential::facts::Facts;
+use did_registry::{Date, Digest, Secret, Timestamp};
+use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
+use zk_policy::HolderSecret;
 
-use crate::{Answer, ConsentReceipt, HeldPass, Holding, WalletError};
+use crate::{Answer, ConsentReceipt, HeldPass, Holding, Ready, WalletError};
 
 /// Entries kept in the log.
 const LOG: usize = 1_000;
@@ -18,6 +21,20 @@ pub struct LogEntry {
     pub what: String,
 }
 
+/// What the holder wants to have proofs in stock for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The policy.
+    pub policy: Digest,
+    /// The gate.
+    pub gate: String,
+    /// Days, today among them.
+    pub days: u16,
+    /// Proofs for each day.
+    pub keep: u16,
+}
+
 /// A holder's credentials, passes, receipts and log.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +46,12 @@ pub struct Wallet {
     /// Consents that were given, oldest first.
     #[serde(default)]
     pub receipts: Vec<ConsentReceipt>,
+    /// What to make proofs for ahead of time.
+    #[serde(default)]
+    pub plans: Vec<Plan>,
+    /// Proofs made ahead of time, oldest first, each to be shown once.
+    #[serde(default)]
+    pub stock: Vec<Ready>,
     /// What happened, oldest first.
     pub log: Vec<LogEntry>,
 }
@@ -59,6 +82,53 @@ impl Wallet {
         if let Some(receipt) = self.receipts.iter_mut().find(|receipt| &receipt.digest() == consent) {
             receipt.set_answer(answer);
         }
+    }
+
+    /// The secret for the next credential: the one that all others have, so that their holder counts once, with a salt
+    /// of its own.
+    pub fn next_secret<R: RngCore + CryptoRng>(&self, rng: &mut R) -> HolderSecret {
+        match self.holdings.iter().find_map(Holding::secret) {
+            Some(secret) => secret.for_next(rng),
+            None => HolderSecret::generate(rng),
+        }
+    }
+
+    /// Takes a proof out of the stock, for one show. It is gone from the wallet when that is saved, before it is shown:
+    /// shown twice it would link the two.
+    pub fn take(
+        &mut self,
+        policy: &Digest,
+        gate: &str,
+        day: Date,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Option<Ready> {
+        let fits = |ready: &Ready| ready.fits(policy, gate, day) && ready.is_current(facts, now);
+        let place = self.stock.iter().position(fits)?;
+        Some(self.stock.remove(place))
+    }
+
+    /// Keeps a plan, in the place of an earlier one for the same policy and gate.
+    pub fn plan(&mut self, plan: Plan) {
+        self.plans.retain(|known| (&known.policy, &known.gate) != (&plan.policy, &plan.gate));
+        self.plans.push(plan);
+    }
+
+    /// The days for which proofs are missing by a plan, the nearest first, each as often as proofs are missing.
+    pub fn missing(&self, plan: &Plan, facts: &Facts, now: Timestamp) -> Vec<Date> {
+        let days = (0..i32::from(plan.days)).map(|ahead| now.date().plus_days(ahead));
+        let missing = days.flat_map(|day| {
+            let fits =
+                |ready: &&Ready| ready.fits(&plan.policy, &plan.gate, day) && ready.is_current(facts, now);
+            let there = self.stock.iter().filter(fits).count();
+            std::iter::repeat_n(day, usize::from(plan.keep).saturating_sub(there))
+        });
+        missing.collect()
+    }
+
+    /// Drops proofs of past days, and those under issuer sets that gates will soon refuse.
+    pub fn tidy(&mut self, facts: &Facts, now: Timestamp) {
+        self.stock.retain(|ready| ready.day() >= now.date() && ready.is_current(facts, now));
     }
 
     /// The newest credential of a type.
@@ -98,5 +168,33 @@ pub(crate) mod key {
         };
         let digest: did_registry::Digest = hex.parse().map_err(|_| rule())?;
         SigningKey::from_bytes(suite, digest.as_bytes()).map_err(|_| rule())
+    }
+}
+
+/// A holder's secret as 128 hexadecimal digits in the stored wallet.
+pub(crate) mod secret {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use zeroize::Zeroizing;
+    use zk_policy::HolderSecret;
+
+    pub(crate) fn serialize<S: Serializer>(
+        secret: &Option<HolderSecret>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let Some(secret) = secret else { return serializer.serialize_none() };
+        serializer.serialize_some(Zeroizing::new(hex::encode(secret.to_bytes().as_slice())).as_str())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<HolderSecret>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)?.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let rule = || D::Error::custom("a holder's secret is stored as 128 hexadecimal digits");
+        let mut bytes = Zeroizing::new([0; 64]);
+        hex::decode_to_slice(text.as_str(), bytes.as_mut_slice()).map_err(|_| rule())?;
+        HolderSecret::from_bytes(&bytes).map(Some).map_err(|_| rule())
     }
 }

@@ -22,6 +22,7 @@ fn policy(rng: &mut rand_chacha::ChaCha20Rng) -> Policy {
         from: Timestamp::default(),
         until: Timestamp::default().plus(1_000_000),
         pass: None,
+        proof: None,
     }
 }
 

@@ -55,6 +55,7 @@ fn policy(predicates: Vec<Predicate>) -> Policy {
         from: Timestamp::from_seconds(1_600_000_000).unwrap(),
         until: Timestamp::from_seconds(1_700_000_000).unwrap(),
         pass: Some(PassTerms { credential_type: CredentialType::new("Pass").unwrap(), hours: 24 }),
+        proof: None,
     }
 }
 

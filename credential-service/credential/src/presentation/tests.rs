@@ -364,6 +364,7 @@ fn policy(verifier: &Did, schema: &Schema, tests: &[(&str, Test)]) -> Policy {
         from: noon().minus(30 * DAY),
         until: noon().plus(30 * DAY),
         pass: None,
+        proof: None,
     };
     policy.check_against(schema).unwrap();
     policy

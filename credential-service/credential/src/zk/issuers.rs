@@ -7,22 +7,24 @@
 //! |---|---|
 //! | a current Jubjub key for assertions | from the day it was added, as long as its issuer is recognised |
 //! | one that was replaced in good order | until the day of that: what it signed goes on counting |
-//! | one in other hands, or of a deactivated identifier | not at all |
-//! | a key that two issuers have | once, for the one who had it first |
+//! | one that is or ever was in other hands, under any name, or of a deactivated identifier | not at all |
+//! | a key that two issuers have | for the one who had it first, whatever became of it there |
 //! | more than the set has room for | not at all, the keys that were replaced longest ago first |
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use did_registry::{Did, DidRecord, KeyEntry, Moment, Purposes, Recognition, Retirement, Timestamp};
 use serde::Serialize;
-use zk_policy::{Element, ISSUERS, IssuerEntry, IssuerSet, KeyDays, StatusTree};
+use zk_policy::{Element, ISSUERS, IssuerEntry, IssuerPublicKey, IssuerSet, KeyDays, StatusTree};
 
 use super::{RootBytes, civil_day};
 
-/// Roots remembered besides the current one.
-const EARLIER: usize = 32;
+/// Roots remembered besides the current one, at the most.
+const EARLIER: usize = 256;
+/// Seconds for which they are remembered: no policy accepts older ones.
+const REMEMBERED: u64 = 168 * 3600;
 const DAY: u64 = 86_400;
 
 /// A recognised issuer, as the ledger has it.
@@ -71,6 +73,7 @@ impl IssuerRoots {
         }
         let mut earlier = before.earlier;
         earlier.insert(0, EarlierRoot { epoch: before.epoch, root: before.root, until: at });
+        earlier.retain(|root| at.time.since(root.until.time) <= REMEMBERED);
         earlier.truncate(EARLIER);
         Some(Self { epoch: before.epoch + 1, root, since: at, earlier })
     }
@@ -87,27 +90,42 @@ impl IssuerRoots {
 
 /// The issuer set of these issuers.
 pub fn issuer_set<'a>(issuers: impl IntoIterator<Item = Recognised<'a>>) -> IssuerSet {
-    let mut keys: BTreeMap<[u8; 32], (Moment, &Did, &KeyEntry, IssuerEntry)> = BTreeMap::new();
+    let issuers: Vec<_> = issuers.into_iter().collect();
+    // Whose a key is, and whether it is spoilt, is decided over all that ever listed it, before anything leaves the set:
+    // else whoever lists another's key would have it when the other loses it.
+    let mut owners: BTreeMap<[u8; 32], (Moment, &Did)> = BTreeMap::new();
+    let mut spoilt: BTreeSet<[u8; 32]> = BTreeSet::new();
+    for issuer in &issuers {
+        for (key, public) in jubjub(issuer.record) {
+            let (bytes, claim) = (public.to_bytes(), (key.added, &issuer.record.did));
+            owners.entry(bytes).and_modify(|first| *first = claim.min(*first)).or_insert(claim);
+            if key.removed.is_some_and(|removal| removal.reason == Retirement::Compromised) {
+                spoilt.insert(bytes);
+            }
+        }
+    }
+    let mut keys: BTreeMap<[u8; 32], (&KeyEntry, IssuerEntry)> = BTreeMap::new();
     for issuer in issuers.into_iter().filter(|issuer| issuer.record.deactivated.is_none()) {
         for (key, entry) in entries(issuer) {
-            let (bytes, candidate) = (entry.key.to_bytes(), (key.added, &issuer.record.did, key, entry));
-            match keys.get(&bytes) {
-                Some((added, did, ..)) if (*added, *did) <= (candidate.0, candidate.1) => {}
-                _ => drop(keys.insert(bytes, candidate)),
+            let bytes = entry.key.to_bytes();
+            let owned = owners.get(&bytes).is_some_and(|(_, did)| **did == issuer.record.did);
+            if owned && !spoilt.contains(&bytes) {
+                // Of one issuer's own entries of a key the latest counts.
+                keys.insert(bytes, (key, entry));
             }
         }
     }
     let mut kept: Vec<_> = keys.into_iter().collect();
     if kept.len() > ISSUERS {
         // Current keys first, then those that left last.
-        kept.sort_by_key(|(bytes, (.., key, _))| {
+        kept.sort_by_key(|(bytes, (key, _))| {
             let removed = key.removed.map(|removal| removal.at);
             (removed.is_some(), Reverse(removed), *bytes)
         });
         kept.truncate(ISSUERS);
         kept.sort_by_key(|(bytes, _)| *bytes);
     }
-    let entries = kept.into_iter().map(|(_, (.., entry))| entry).collect();
+    let entries = kept.into_iter().map(|(_, (_, entry))| entry).collect();
     IssuerSet::new(entries).expect("fits because it was cut, and each key is there once")
 }
 
@@ -118,8 +136,7 @@ fn entries<'a>(issuer: Recognised<'a>) -> impl Iterator<Item = (&'a KeyEntry, Is
     let begins = day(recognition.from.plus(DAY - 1));
     // The last day that is recognised whole.
     let recognised = day(recognition.until).checked_sub(1);
-    record.keys.iter().filter_map(move |key| {
-        let public = key.key.key.jubjub().filter(|_| key.key.purposes.allows(Purposes::ASSERTION))?;
+    jubjub(record).filter_map(move |(key, public)| {
         let recognised = recognised?;
         let last = match key.removed {
             None => recognised,
@@ -128,6 +145,14 @@ fn entries<'a>(issuer: Recognised<'a>) -> impl Iterator<Item = (&'a KeyEntry, Is
         };
         let days = KeyDays { first: begins.max(day(key.added.time)), last, recognised };
         (days.first <= days.last).then_some((key, IssuerEntry { key: public, status, days }))
+    })
+}
+
+/// Every key that ever signed for the circuit.
+fn jubjub(record: &DidRecord) -> impl Iterator<Item = (&KeyEntry, IssuerPublicKey)> {
+    record.keys.iter().filter_map(|key| {
+        let public = key.key.key.jubjub().filter(|_| key.key.purposes.allows(Purposes::ASSERTION))?;
+        Some((key, public))
     })
 }
 

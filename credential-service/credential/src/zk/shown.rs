@@ -2,22 +2,24 @@
 //! the lane's challenge.
 //!
 //! ```text
-//! scope    = H(verifier, gate, day)                            counts once there and then, links nothing elsewhere
+//! scope    = H(verifier, gate or nothing, day)                 counts once there and then, links nothing elsewhere
 //! context  = H(verifier, policy, epoch, day, one-time key)      in the proof: nobody else can use it
-//! payload  = CBOR [1, policy, epoch, day, proof, nullifier, key, signature]
+//! payload  = CBOR [1, policy, epoch, day, nonce, proof, nullifier, key, signature]
 //! text     = "CW1:" base45(payload)                             alphanumeric in a QR code
 //! ```
 //! The proof is made at home, hours before; at the gate there is one signature to make. The signature covers everything
-//! before it in the payload, the gate's name and its challenge, so what is shown serves there and once.
+//! before it in the payload, and the gate's name, so what is shown serves there and once. The nonce is the lane's; on
+//! paper there is none, and the nullifier alone keeps a page from being shown twice.
 //!
-//! Of the eight parts only proof, nullifier, key and signature differ between holders, and each is fresh: the nullifier
-//! in every scope, the others in every show.
+//! Only nonce, proof, nullifier, key and signature differ between shows, and each is fresh: the nullifier in every
+//! scope, the others in every show.
 
 use ciborium::Value;
 use did_registry::{Date, Did, Digest, PublicKey, Signature, SigningKey, Suite, digest, label};
 use zk_policy::{Element, PROOF_BYTES, Proof};
 
 use crate::dcc::base45;
+use crate::policy::Scope;
 use crate::{Finding, Reason, cbor};
 
 /// Begins the text.
@@ -27,6 +29,8 @@ pub const SHOWN_LIMIT: usize = 1_000;
 /// Bytes of the longest payload accepted.
 const PAYLOAD: usize = 640;
 const VERSION: u64 = 1;
+/// Bytes of a lane's nonce.
+pub const NONCE: usize = 16;
 
 /// What a proof is made for: everything in it that the verifier knows beforehand, but the roots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,9 +66,14 @@ fn hashed(label: &str, parts: &[&[u8]]) -> Element {
     Element::digest(label, digest(label, parts).as_bytes())
 }
 
-/// Where and when a nullifier counts: at one gate of a verifier, on one day.
-pub fn scope(verifier: &Did, gate: &str, day: Date) -> Element {
+/// Where and when a nullifier counts: at one gate of a verifier, or at all of them, on one day.
+pub fn scope_at(verifier: &Did, scope: Scope, gate: &str, day: Date) -> Element {
     let verifier = verifier.to_string();
+    // No gate has an empty name.
+    let gate = match scope {
+        Scope::GateAndDay => gate,
+        Scope::Day => "",
+    };
     let parts: [&[u8]; 3] = [verifier.as_bytes(), gate.as_bytes(), &day.days().to_le_bytes()];
     hashed(label::ZK_SCOPE, &parts)
 }
@@ -78,13 +87,15 @@ pub struct Shown {
     pub epoch: u64,
     /// The day it is made for.
     pub day: Date,
+    /// The lane's nonce that it answers; none on paper.
+    pub nonce: Option<[u8; NONCE]>,
     /// The proof.
     pub proof: Proof,
     /// The holder's one nullifier in the scope.
     pub nullifier: Element,
     /// The key made for this show.
     pub key: PublicKey,
-    /// That key's, over all the rest and the challenge.
+    /// That key's, over all the rest and the gate's name.
     pub signature: Signature,
 }
 
@@ -105,13 +116,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Shows it, at one gate, to one challenge. Used up by that: shown twice, it would link the two.
-    pub fn show(self, gate: &str, challenge: &str) -> Shown {
+    /// Shows it, at one gate, in answer to a lane's nonce or on paper. Used up by that: shown twice, it would link the two.
+    pub fn show(self, gate: &str, nonce: Option<[u8; NONCE]>) -> Shown {
         let Self { policy, epoch, day, proof, nullifier, key } = self;
         let unsigned = Signature::from_bytes([0; 64]);
+        let public = key.public_key();
         let mut shown =
-            Shown { policy, epoch, day, proof, nullifier, key: key.public_key(), signature: unsigned };
-        shown.signature = key.sign(&shown.message(gate, challenge));
+            Shown { policy, epoch, day, nonce, proof, nullifier, key: public, signature: unsigned };
+        shown.signature = key.sign(&shown.message(gate));
         shown
     }
 }
@@ -156,7 +168,8 @@ impl Shown {
     }
 
     fn read(item: &Value) -> Option<Self> {
-        let [version, policy, epoch, day, proof, nullifier, key, signature] = item.as_array()?.as_slice()
+        let [version, policy, epoch, day, nonce, proof, nullifier, key, signature] =
+            item.as_array()?.as_slice()
         else {
             return None;
         };
@@ -171,6 +184,7 @@ impl Shown {
             policy: Digest::from_bytes(*fixed(policy)?),
             epoch: number(epoch)?,
             day: Date::from_days(i32::try_from(number(day)?).ok()?).ok()?,
+            nonce: if nonce.is_null() { None } else { Some(*fixed(nonce)?) },
             proof: Proof::from_bytes(fixed::<PROOF_BYTES>(proof)?).ok()?,
             nullifier: Element::from_bytes(fixed(nullifier)?).ok()?,
             key: PublicKey::new(Suite::P256, fixed::<33>(key)?).ok()?,
@@ -192,24 +206,25 @@ impl Shown {
             Value::Bytes(self.policy.as_bytes().to_vec()),
             self.epoch.into(),
             self.day.days().into(),
+            self.nonce.map_or(Value::Null, |nonce| Value::Bytes(nonce.to_vec())),
             Value::Bytes(self.proof.to_bytes().to_vec()),
             Value::Bytes(self.nullifier.to_bytes().to_vec()),
             Value::Bytes(self.key.to_bytes()),
         ]
     }
 
-    fn message(&self, gate: &str, challenge: &str) -> Vec<u8> {
-        let parts: [&[u8]; 3] = [&written(self.items()), gate.as_bytes(), challenge.as_bytes()];
+    fn message(&self, gate: &str) -> Vec<u8> {
+        let parts: [&[u8]; 2] = [&written(self.items()), gate.as_bytes()];
         digest(label::ZK_SHOW, &parts).as_bytes().to_vec()
     }
 
-    /// Whether the key made for this show signed it for this gate and challenge.
+    /// Whether the key made for this show signed it, nonce and all, for this gate.
     ///
     /// # Errors
-    /// `WRONG_AUDIENCE`: for another gate or challenge, or by another key.
-    pub fn check_challenge(&self, gate: &str, challenge: &str) -> Result<(), Finding> {
-        self.key.verify(&self.message(gate, challenge), &self.signature).map_err(|_| {
-            Finding::new(Reason::WrongAudience, "what is shown is signed for this gate and its challenge")
+    /// `WRONG_AUDIENCE`: for another gate, or by another key.
+    pub fn check_signature(&self, gate: &str) -> Result<(), Finding> {
+        self.key.verify(&self.message(gate), &self.signature).map_err(|_| {
+            Finding::new(Reason::WrongAudience, "what is shown is signed for this gate, by the key in it")
         })
     }
 }
@@ -223,6 +238,6 @@ fn written(items: Vec<Value>) -> Vec<u8> {
 fn malformed() -> Finding {
     Finding::new(
         Reason::BadEncoding,
-        "what is shown is canonical CBOR of its eight parts, each in its one encoding",
+        "what is shown is canonical CBOR of its nine parts, each in its one encoding",
     )
 }

@@ -16,6 +16,9 @@ pub enum TermsError {
     /// A second set.
     #[error("a policy that is proved has one choice among several texts at the most; {0:?} is the second")]
     SecondSet(String),
+    /// More conditions than the circuit has.
+    #[error("a policy that is proved has at most {max} conditions", max = zk_policy::PREDICATES)]
+    TooMany,
     /// Too large a set, or an empty one.
     #[error("a choice in a policy that is proved is among 1 to {max} texts; {0:?} has more or none", max = zk_policy::MEMBERS)]
     SetSize(String),
@@ -74,6 +77,6 @@ impl Policy {
         }
         let schema = schema_element(&self.schema);
         let terms = Terms::new(issuers, schema, civil_day(today), &ranges, set, scope);
-        Ok(terms.expect("fits because a policy has no more predicates than the circuit"))
+        terms.ok_or(TermsError::TooMany)
     }
 }

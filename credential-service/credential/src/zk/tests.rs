@@ -16,9 +16,16 @@ use zk_policy::{
 };
 
 use super::*;
-use crate::{Operand, Part, Policy, Predicate, Reason, Test};
+use crate::{Operand, Part, Policy, Predicate, ProofTerms, Reason, Scope, Test};
+
+mod gate;
 
 const TODAY: &str = "2026-03-01";
+const NONCE_OF_LANE: Option<[u8; NONCE]> = Some([7; NONCE]);
+
+fn scope(verifier: &Did, gate: &str, day: Date) -> Element {
+    scope_at(verifier, Scope::GateAndDay, gate, day)
+}
 
 fn today() -> Date {
     TODAY.parse().unwrap()
@@ -60,6 +67,7 @@ fn policy(predicates: Vec<Predicate>) -> Policy {
         from: Timestamp::default(),
         until: Timestamp::default().plus(u64::MAX),
         pass: None,
+        proof: Some(ProofTerms { epoch_hours: 24, scope: Scope::GateAndDay }),
     }
 }
 
@@ -243,17 +251,18 @@ fn prepared(rng: &mut ChaCha20Rng) -> (Prepared, Statement) {
 fn what_is_shown_is_small_has_one_text_and_serves_one_challenge() {
     let mut rng = ChaCha20Rng::seed_from_u64(5);
     let (prepared, statement) = prepared(&mut rng);
-    let shown = prepared.show("Lane 1", "nonce");
+    let shown = prepared.show("Lane 1", NONCE_OF_LANE);
     let (bytes, text) = (shown.to_bytes(), shown.to_text());
     assert!(bytes.len() <= 400 && text.len() <= 600, "{} bytes, {} characters", bytes.len(), text.len());
     let alphanumeric =
         |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" $%*+-./:".contains(&byte);
     assert!(text.bytes().all(alphanumeric), "a QR code packs it as letters and digits");
     assert_eq!(Shown::from_text(&text).unwrap(), shown);
-    assert_eq!(shown.check_challenge("Lane 1", "nonce"), Ok(()));
-    for (gate, challenge) in [("Lane 2", "nonce"), ("Lane 1", "other"), ("Lane 1n", "once")] {
-        let finding = shown.check_challenge(gate, challenge).unwrap_err();
-        assert_eq!(finding.code, Reason::WrongAudience);
+    assert_eq!(shown.check_signature("Lane 1"), Ok(()));
+    assert_eq!(shown.check_signature("Lane 2").unwrap_err().code, Reason::WrongAudience);
+    for nonce in [None, Some([8; NONCE])] {
+        let other = Shown { nonce, ..shown.clone() };
+        assert_eq!(other.check_signature("Lane 1").unwrap_err().code, Reason::WrongAudience);
     }
     // Every part is covered: by the signature, and key and occasion by the proof's context too.
     let other = SigningKey::generate(Suite::P256, &mut rng).public_key();
@@ -266,7 +275,7 @@ fn what_is_shown_is_small_has_one_text_and_serves_one_challenge() {
     for alter in alterations {
         let mut altered = shown.clone();
         alter(&mut altered, &other);
-        assert!(altered.check_challenge("Lane 1", "nonce").is_err());
+        assert!(altered.check_signature("Lane 1").is_err());
         let verifier = verifier();
         let occasion =
             Occasion { verifier: &verifier, policy: &altered.policy, epoch: altered.epoch, day: altered.day };
@@ -274,7 +283,7 @@ fn what_is_shown_is_small_has_one_text_and_serves_one_challenge() {
     }
     let mut nullifier = shown.clone();
     nullifier.nullifier = Element::from(3);
-    assert!(nullifier.check_challenge("Lane 1", "nonce").is_err());
+    assert!(nullifier.check_signature("Lane 1").is_err());
 }
 
 #[test]
@@ -288,12 +297,15 @@ fn scopes_differ_by_verifier_gate_and_day() {
     ] {
         assert_ne!(here, other);
     }
+    let all = |gate| scope_at(&verifier(), Scope::Day, gate, today());
+    assert_eq!(all("Lane 1"), all("Lane 2"), "one holder counts once at all gates");
+    assert_ne!(all("Lane 1"), here);
 }
 
 #[test]
 fn anything_but_the_one_encoding_is_refused() {
     let mut rng = ChaCha20Rng::seed_from_u64(6);
-    let shown = prepared(&mut rng).0.show("Lane 1", "nonce");
+    let shown = prepared(&mut rng).0.show("Lane 1", NONCE_OF_LANE);
     let bytes = shown.to_bytes();
     for cut in 0..bytes.len() {
         assert!(Shown::from_bytes(&bytes[..cut]).is_err(), "{cut}");
@@ -304,7 +316,7 @@ fn anything_but_the_one_encoding_is_refused() {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         if let Ok(read) = Shown::from_bytes(&flipped) {
-            assert!(read.check_challenge("Lane 1", "nonce").is_err(), "bit {bit}");
+            assert!(read.check_signature("Lane 1").is_err(), "bit {bit}");
         }
     }
     // A length or number in more bytes than it needs, and an array of unknown length.

@@ -84,5 +84,6 @@ fn policy(verifier: Did, name: &str, schema: &Schema, now: Timestamp) -> Policy 
         from: now.minus(86_400),
         until: now.plus(365 * 86_400),
         pass: None,
+        proof: None,
     }
 }

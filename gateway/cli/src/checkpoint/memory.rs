@@ -1,13 +1,13 @@
 //! What a checkpoint remembers: challenges made and answered, and the latest time seen.
 //!
-//! One journal of lines, compacted when most of it has lapsed. Only random nonces and times are in it. A
-//! challenge that was answered is remembered for [`ANSWERED`] seconds, far longer than it could be answered,
+//! One journal of lines, compacted when most of it has lapsed. Only random nonces, nullifiers and times are in it: a
+//! nullifier says nothing of its holder, and is forgotten when its day is over. A challenge that was answered is remembered for [`ANSWERED`] seconds, far longer than it could be answered,
 //! so that a late second show is called by its name.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
-use did_registry::Timestamp;
+use did_registry::{Date, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::CLOCK_TOLERANCE;
@@ -41,6 +41,7 @@ pub(super) enum Known {
 enum Line {
     Made { nonce: String, at: Timestamp },
     Answered { nonce: String, at: Timestamp },
+    Counted { nullifier: String, day: Date, at: Timestamp },
     Seen { at: Timestamp },
     ClockConfirmed { at: Timestamp },
 }
@@ -60,6 +61,8 @@ pub(super) struct Memory {
     nonces: HashMap<String, Nonce>,
     /// Nonces in the order in which they were made.
     order: VecDeque<String>,
+    /// Nullifiers of holders who were let pass, with their day.
+    counted: HashMap<String, Date>,
     latest: Timestamp,
     lines: usize,
 }
@@ -68,9 +71,15 @@ impl Memory {
     pub(super) fn open(path: &Path, answer_seconds: u64) -> Result<Self, FileError> {
         let journal = Journal::open(path)?;
         let text = files::read_text(path, JOURNAL_BYTES)?;
-        let (nonces, order) = (HashMap::new(), VecDeque::new());
-        let mut memory =
-            Self { journal, answer_seconds, nonces, order, latest: Timestamp::default(), lines: 0 };
+        let mut memory = Self {
+            journal,
+            answer_seconds,
+            nonces: HashMap::new(),
+            order: VecDeque::new(),
+            counted: HashMap::new(),
+            latest: Timestamp::default(),
+            lines: 0,
+        };
         for (number, line) in text.lines().enumerate() {
             let rule = |_| {
                 FileError::content(path, format!("line {} is not one that this program wrote", number + 1))
@@ -105,6 +114,16 @@ impl Memory {
     /// A challenge was answered by a holder; on the disk when this returns.
     pub(super) fn answered(&mut self, nonce: &str, at: Timestamp) -> Result<(), FileError> {
         self.write(Line::Answered { nonce: nonce.to_owned(), at }, true)
+    }
+
+    /// Whether the holder with this nullifier was let pass before, in the nullifier's scope.
+    pub(super) fn is_counted(&self, nullifier: &str) -> bool {
+        self.counted.contains_key(nullifier)
+    }
+
+    /// A holder is let pass; on the disk when this returns.
+    pub(super) fn counted(&mut self, nullifier: String, day: Date, at: Timestamp) -> Result<(), FileError> {
+        self.write(Line::Counted { nullifier, day, at }, true)
     }
 
     /// Time passed. Not waited for: a power cut may forget the last seconds, and no clock goes back by as little.
@@ -142,6 +161,10 @@ impl Memory {
                     known.answered = Some(at);
                 }
             }
+            Line::Counted { nullifier, day, at } => {
+                self.latest = self.latest.max(at);
+                self.counted.insert(nullifier, day);
+            }
             Line::Seen { at } => self.latest = self.latest.max(at),
             Line::ClockConfirmed { at } => self.latest = at,
         }
@@ -153,7 +176,7 @@ impl Memory {
 
     /// Drops what has lapsed, once that is most of the journal.
     fn compact(&mut self) -> Result<(), FileError> {
-        if self.lines < SLACK + 4 * self.order.len() {
+        if self.lines < SLACK + 4 * (self.order.len() + self.counted.len()) {
             return Ok(());
         }
         let (latest, open) = (self.latest, self.answer_seconds);
@@ -163,6 +186,9 @@ impl Memory {
         };
         self.nonces.retain(|_, nonce| alive(nonce));
         self.order.retain(|nonce| self.nonces.contains_key(nonce));
+        // A proof is good on its day alone; a day more, in case the clock is a little off.
+        let today = latest.date();
+        self.counted.retain(|_, day| day.plus_days(1) >= today);
         let mut lines = Vec::with_capacity(self.order.len() * 2 + 1);
         for nonce in &self.order {
             let Some(known) = self.nonces.get(nonce) else { continue };
@@ -170,6 +196,9 @@ impl Memory {
             if let Some(at) = known.answered {
                 lines.push(text(&Line::Answered { nonce: nonce.clone(), at }));
             }
+        }
+        for (nullifier, day) in &self.counted {
+            lines.push(text(&Line::Counted { nullifier: nullifier.clone(), day: *day, at: latest }));
         }
         // Last, because it sets the time to what it is now, whatever the lines before made of it.
         lines.push(text(&Line::ClockConfirmed { at: latest }));
@@ -234,6 +263,24 @@ mod tests {
         let memory = open(&directory);
         assert_eq!(memory.known("ANSWERED", at(20_000)), Known::Answered);
         assert_eq!(memory.latest(), latest);
+    }
+
+    #[test]
+    fn who_was_counted_is_remembered_for_the_day_and_no_longer() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut memory = open(&directory);
+        let today = at(0).date();
+        memory.counted("TODAY".into(), today, at(0)).unwrap();
+        memory.counted("LONG AGO".into(), today.plus_days(-9), at(0)).unwrap();
+        drop(memory);
+        let mut memory = open(&directory);
+        assert!(memory.is_counted("TODAY") && !memory.is_counted("SOMEBODY"));
+        for second in 0..2 * SLACK as u64 {
+            memory.seen(at(1 + second)).unwrap();
+        }
+        assert!(memory.is_counted("TODAY") && !memory.is_counted("LONG AGO"));
+        drop(memory);
+        assert!(open(&directory).is_counted("TODAY"));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use credential::dcc::{base45, zlib};
 use credential::json::{self, Limits};
 use credential::jws::Jws;
 use credential::presentation::{PASS_LIMIT, PRINTED_PREFIX};
+use credential::zk::SHOWN_PREFIX;
+use did_registry::Digest;
 use rand::{CryptoRng, RngCore};
 use serde_json::Value;
 
@@ -19,39 +21,55 @@ const LONGEST: usize = 256;
 /// Bytes of the largest key-binding token.
 const BINDING: usize = 4 * 1024;
 
-/// What a gate asks a holder to sign: its name, and a number used once.
+/// What a gate asks a holder to sign: its name, and a number used once; and the policy that it takes proofs under.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Challenge {
     /// The gate's name.
     pub audience: String,
     /// 128 random bits, 32 upper-case hexadecimal digits (the alphanumeric mode of QR codes has them).
     pub nonce: String,
+    /// The policy to prove; none where passes are shown only.
+    pub policy: Option<Digest>,
 }
 
 /// Why a text is no challenge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a challenge is CWN:<32 hexadecimal digits>:<name of the gate, 1 to 128 printable characters>")]
+#[error(
+    "a challenge is CWN:<32 hexadecimal digits>:<policy to prove, or nothing>:<name of the gate, 1 to 128 printable characters>"
+)]
 pub struct NotAChallenge;
 
 impl Challenge {
-    pub(super) fn fresh<R: RngCore + CryptoRng>(audience: &str, rng: &mut R) -> Self {
+    pub(super) fn fresh<R: RngCore + CryptoRng>(audience: &str, policy: Option<Digest>, rng: &mut R) -> Self {
         let mut bytes = [0u8; NONCE / 2];
         rng.fill_bytes(&mut bytes);
-        Self { audience: audience.to_owned(), nonce: hex::encode_upper(bytes) }
+        Self { audience: audience.to_owned(), nonce: hex::encode_upper(bytes), policy }
+    }
+
+    /// The nonce as proofs carry it.
+    pub fn nonce_bytes(&self) -> Option<[u8; NONCE / 2]> {
+        let mut bytes = [0u8; NONCE / 2];
+        hex::decode_to_slice(&self.nonce, &mut bytes).ok().map(|()| bytes)
     }
 }
 
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}:{}", self.nonce, self.audience)
+        let policy = self.policy.map(|policy| policy.to_string()).unwrap_or_default();
+        write!(f, "{PREFIX}{}:{policy}:{}", self.nonce, self.audience)
     }
 }
 
 impl FromStr for Challenge {
     type Err = NotAChallenge;
     fn from_str(text: &str) -> Result<Self, NotAChallenge> {
-        let (nonce, audience) =
-            text.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':')).ok_or(NotAChallenge)?;
+        let rest = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
+        let (nonce, rest) = rest.ok_or(NotAChallenge)?;
+        let (policy, audience) = rest.split_once(':').ok_or(NotAChallenge)?;
+        let policy = match policy {
+            "" => None,
+            policy => Some(policy.parse().map_err(|_| NotAChallenge)?),
+        };
         let digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
         let nonce_fits = nonce.len() == NONCE && nonce.bytes().all(digit);
         let audience_fits =
@@ -59,13 +77,23 @@ impl FromStr for Challenge {
         if !nonce_fits || !audience_fits {
             return Err(NotAChallenge);
         }
-        Ok(Self { audience: audience.to_owned(), nonce: nonce.to_owned() })
+        Ok(Self { audience: audience.to_owned(), nonce: nonce.to_owned(), policy })
     }
 }
 
 /// Whether a text has the form of an SD-JWT; a pass has another alphabet.
 pub(super) fn is_sd_jwt(text: &str) -> bool {
     text.contains('~')
+}
+
+/// Whether a text is a proof.
+pub(super) fn is_proof(text: &str) -> bool {
+    text.starts_with(SHOWN_PREFIX)
+}
+
+/// A proof's nonce as the checkpoint remembers it.
+pub(super) fn nonce_text(nonce: &[u8; NONCE / 2]) -> String {
+    hex::encode_upper(nonce)
 }
 
 /// Whether a text begins as a printed certificate does.
@@ -103,8 +131,10 @@ mod tests {
     fn a_challenge_is_read_as_shown() {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(3);
         for audience in ["Lane 3", "拱北口岸 3 號通道", "did:causeway:demo:abc"] {
-            let challenge = Challenge::fresh(audience, &mut rng);
-            assert_eq!(challenge.to_string().parse(), Ok(challenge));
+            for policy in [None, Some(Digest::sha256(b"policy"))] {
+                let challenge = Challenge::fresh(audience, policy, &mut rng);
+                assert_eq!(challenge.to_string().parse(), Ok(challenge));
+            }
         }
         let digits = "0".repeat(32);
         let long = "x".repeat(129);
@@ -112,12 +142,14 @@ mod tests {
             "",
             "CWN:",
             &format!("CWN:{digits}"),
-            &format!("CWN:{digits}:"),
-            &format!("CWN:{digits}:{long}"),
-            &format!("CWN:{digits}:a\u{7}"),
-            &format!("CWN:{}:Lane", &digits[1..]),
-            &format!("CWN:{}:Lane", "a".repeat(32)),
-            &format!("CWP:{digits}:Lane"),
+            &format!("CWN:{digits}:Lane"),
+            &format!("CWN:{digits}::"),
+            &format!("CWN:{digits}:{digits}:Lane"),
+            &format!("CWN:{digits}::{long}"),
+            &format!("CWN:{digits}::a\u{7}"),
+            &format!("CWN:{}::Lane", &digits[1..]),
+            &format!("CWN:{}::Lane", "a".repeat(32)),
+            &format!("CWP:{digits}::Lane"),
         ] {
             assert_eq!(text.parse::<Challenge>(), Err(NotAChallenge), "{text:?}");
         }

@@ -1,16 +1,31 @@
 //! What a checkpoint applies, under which name, and how long things last: its one configuration file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use credential::facts::AgeLimits;
 use did_registry::Digest;
+use gateway::circuit_keys::{CircuitKeys, CircuitKeysError};
 use serde::{Deserialize, Serialize};
+use zk_policy::Setup;
 
 use super::CheckpointError;
 use crate::files::{self, FileError};
 
 /// Bytes of the largest file of terms.
 const FILE_BYTES: usize = 16 * 1024;
+
+/// What a checkpoint needs to take proofs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proofs {
+    /// The policy that is proved; like the other it is looked up in the bundle.
+    pub policy: Digest,
+    /// Directory of the circuits' keys, as a ceremony leaves it.
+    pub keys: PathBuf,
+    /// Accepts keys made for development, with which everybody can prove anything.
+    #[serde(default)]
+    pub insecure_development_keys: bool,
+}
 
 /// A checkpoint's terms.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -31,10 +46,25 @@ pub struct Terms {
     /// How old keys, rules and status may be, in seconds.
     #[serde(default)]
     pub limits: AgeLimits,
+    /// What it needs to take proofs; without it takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proofs: Option<Proofs>,
 }
 
 fn five_minutes() -> u64 {
     300
+}
+
+impl Proofs {
+    /// The circuits' keys.
+    ///
+    /// # Errors
+    /// [`CircuitKeysError`]; for keys made for development unless the terms accept them.
+    pub fn circuit_keys(&self) -> Result<CircuitKeys, CircuitKeysError> {
+        let accepted =
+            if self.insecure_development_keys { Setup::InsecureDevelopment } else { Setup::Ceremony };
+        CircuitKeys::open(&self.keys, accepted)
+    }
 }
 
 impl Terms {
@@ -46,6 +76,7 @@ impl Terms {
             paper: false,
             answer_seconds: five_minutes(),
             limits: AgeLimits::default(),
+            proofs: None,
         }
     }
 

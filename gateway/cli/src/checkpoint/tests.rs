@@ -89,7 +89,7 @@ fn a_presentation_of_a_credential_is_decided_as_well() {
     let key = SigningKey::generate(Suite::P256, &mut gate.rng);
     for (result, overall) in [("negative", Overall::Accept), ("positive", Overall::Refuse)] {
         let credential = gate.town.test_result(&key.public_key(), result, 8);
-        let Challenge { audience, nonce } = checkpoint.challenge(now, &mut gate.rng).unwrap();
+        let Challenge { audience, nonce, .. } = checkpoint.challenge(now, &mut gate.rng).unwrap();
         let shown =
             sd_jwt::present(&credential, &gate.town.entry.claims(), &key, &audience, &nonce, now).unwrap();
         let decision = checkpoint.verify(&shown, now).unwrap();

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use credential::presentation::PRINTED_PREFIX;
+use credential::zk::SHOWN_PREFIX;
 use did_registry::{ClaimValue, Claims, Digest};
 use rand::rngs::OsRng;
 
-use super::{Ending, World, bundle};
+use super::{Ending, World, absolute, bundle};
 use crate::agency::Agency;
-use crate::checkpoint::{Checkpoint, Decision, Terms};
+use crate::checkpoint::{Checkpoint, Decision, Proofs, Terms};
 use crate::paper;
 use crate::screen::{self, Screen, Tone};
 use crate::{files, trust};
@@ -37,7 +38,16 @@ pub(super) enum CheckpointCommand {
         /// The name that travellers sign for: this gate's own.
         #[arg(long, value_name = "NAME")]
         audience: String,
-        /// Also take printed certificates. Paper has no key, so a copy is as good as the page.
+        /// Also take proofs of this policy, which show that it holds and nothing else.
+        #[arg(long, value_name = "DIGEST", requires = "circuit_keys")]
+        prove: Option<String>,
+        /// Directory of the circuits' keys, for proofs.
+        #[arg(long, value_name = "DIR", requires = "prove")]
+        circuit_keys: Option<PathBuf>,
+        /// Accept circuit keys made for development, with which everybody can prove anything.
+        #[arg(long, requires = "circuit_keys")]
+        insecure_development_keys: bool,
+        /// Also take printed certificates and proofs. Paper has no key, so a copy is as good as the page.
         #[arg(long)]
         paper: bool,
         /// Hours after which a verdict warns of old lists.
@@ -98,9 +108,26 @@ pub(super) async fn run(command: CheckpointCommand, world: World<'_, '_>) -> any
     let now = world.clock.now();
     let screen = world.screen;
     match command {
-        CheckpointCommand::Init { directory, genesis, policy, audience, paper, amber, refuse } => {
+        CheckpointCommand::Init {
+            directory,
+            genesis,
+            policy,
+            audience,
+            prove,
+            circuit_keys,
+            insecure_development_keys,
+            paper,
+            amber,
+            refuse,
+        } => {
             let mut terms = Terms::new(policy.parse::<Digest>()?, &audience);
             terms.paper = paper;
+            if let Some((policy, keys)) = prove.zip(absolute(circuit_keys)?) {
+                let proofs = Proofs { policy: policy.parse::<Digest>()?, keys, insecure_development_keys };
+                // Keys that will not serve at the gate are found out here.
+                proofs.circuit_keys()?.policy_verifying()?;
+                terms.proofs = Some(proofs);
+            }
             terms.limits.amber = amber.saturating_mul(3600);
             terms.limits.refuse = refuse.saturating_mul(3600);
             Checkpoint::init(&directory, &trust::read_genesis(&genesis)?, &terms)?;
@@ -201,9 +228,12 @@ fn verify(
 
 /// Of several codes in a picture the one that is for a checkpoint; otherwise the first, to be refused by name.
 fn chosen(texts: &[String]) -> &str {
-    let ours = texts
-        .iter()
-        .find(|text| text.starts_with("CWP:") || text.starts_with(PRINTED_PREFIX) || text.contains('~'));
+    let ours = texts.iter().find(|text| {
+        text.starts_with("CWP:")
+            || text.starts_with(SHOWN_PREFIX)
+            || text.starts_with(PRINTED_PREFIX)
+            || text.contains('~')
+    });
     ours.or(texts.first()).map_or("", String::as_str)
 }
 
@@ -213,7 +243,8 @@ fn show(screen: &mut Screen<'_>, checkpoint: &Checkpoint, decision: &Decision) -
     screen.headline(tone, word, codes.join(", "))?;
     screen.table(&["part", "answer", "code", "detail"], screen::verdict_rows(&decision.verdict))?;
     let rule = checkpoint
-        .policy()
+        .trusted()
+        .and_then(|trusted| trusted.facts().policies.get(&decision.policy))
         .map_or(decision.policy.short(), |policy| format!("{} v{}", policy.name, policy.version));
     let ages = decision.ages.map_or("not decided on".to_owned(), |ages| {
         let status = ages.status.map_or("none".to_owned(), screen::age);
@@ -270,6 +301,12 @@ fn status(
     screen.facts(&[
         ("gate", terms.audience.clone()),
         ("rule", rule),
+        (
+            "proofs",
+            checkpoint.proved_policy().map_or("not taken".to_owned(), |policy| {
+                format!("of {} v{}, {}", policy.name, policy.version, policy.id().short())
+            }),
+        ),
         ("paper", paper.to_owned()),
         ("bundle", head),
         ("courier", bundle::errand(height)),

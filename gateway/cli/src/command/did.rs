@@ -34,7 +34,7 @@ pub(super) enum DidCommand {
         directory: PathBuf,
         #[command(flatten)]
         safe: SafePath,
-        /// Also replace this document key; repeat for both.
+        /// Also replace this document key; repeat for several.
         #[arg(long, value_enum)]
         replace: Vec<DocumentKeyName>,
         /// What is replaced is in other hands: nothing it signed counts any more.
@@ -69,6 +69,8 @@ pub(super) enum DocumentKeyName {
     Es256,
     /// The key of W3C credentials and passes.
     Ed25519,
+    /// The key of Causeway credentials, from which holders prove.
+    Jubjub,
 }
 
 impl DocumentKeyName {
@@ -76,6 +78,7 @@ impl DocumentKeyName {
         match self {
             Self::Es256 => "es256",
             Self::Ed25519 => "ed25519",
+            Self::Jubjub => "jubjub",
         }
     }
 }
@@ -127,7 +130,8 @@ pub(super) async fn run(command: DidCommand, world: World<'_, '_>) -> anyhow::Re
         DidCommand::Rotate { directory, safe, replace, compromised, guardians, node } => {
             let actor = ActorDirectory::open(&directory)?;
             let slots = replace.iter().map(|key| identity::document_key(&actor, key.name()));
-            let replace = slots.collect::<Option<_>>().context("a document key is es256 or ed25519")?;
+            let replace =
+                slots.collect::<Option<_>>().context("a document key is es256, ed25519 or jubjub")?;
             let retirement = if compromised { Retirement::Compromised } else { Retirement::Superseded };
             let plan = RotationPlan { replace, retirement, guardians: guardians.read()? };
             rotate(&actor, &safe.of(&directory), &plan, &node, world).await

@@ -79,6 +79,12 @@ pub(super) struct InitArgs {
     /// Where to record every byte that leaves.
     #[arg(long, value_name = "FILE")]
     egress_log: Option<PathBuf>,
+    /// Directory of the circuits' keys: then Causeway credentials are issued, from which holders prove.
+    #[arg(long, value_name = "DIR")]
+    circuit_keys: Option<PathBuf>,
+    /// Accept circuit keys made for development, with which everybody can prove anything.
+    #[arg(long, requires = "circuit_keys")]
+    insecure_development_keys: bool,
     /// Seconds between looks at the ledger.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     refresh: u64,
@@ -118,6 +124,8 @@ fn init(args: InitArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
             .map(|(amber_hours, refuse_hours)| Ages { amber_hours, refuse_hours }),
         value_sets: absolute(args.value_sets)?,
         egress_log: absolute(args.egress_log)?,
+        circuit_keys: absolute(args.circuit_keys)?,
+        insecure_development_keys: args.insecure_development_keys,
         refresh_seconds: args.refresh,
         safe: args.safe.path,
     };

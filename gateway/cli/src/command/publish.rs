@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::Subcommand;
-use credential::Policy;
-use did_registry::{Digest, Schema};
+use clap::{Args, Subcommand};
+use credential::{Policy, Scope};
+use did_registry::{Date, Digest, Schema};
 use ledger_chain::{Operation, Record, StateKey};
 use serde_json::Value;
 
-use super::{Ending, NodeAddress, World};
+use super::{Ending, NodeAddress, World, policy_test};
 use crate::actor::ActorDirectory;
 use crate::checkpoint::Checkpoint;
 use crate::files;
@@ -43,6 +43,8 @@ pub(super) enum PolicyCommand {
         #[command(flatten)]
         node: NodeAddress,
     },
+    /// Say who would pass, on claims made up for it: in the clear, and in the circuit.
+    Test(TestArgs),
     /// Say in sentences what a rule asks.
     Explain {
         /// A policy as JSON, or the identifier of a published one.
@@ -53,6 +55,21 @@ pub(super) enum PolicyCommand {
         #[command(flatten)]
         node: NodeAddress,
     },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct TestArgs {
+    /// The policy as JSON.
+    policy: PathBuf,
+    /// The schema as JSON.
+    #[arg(long, value_name = "FILE")]
+    schema: PathBuf,
+    /// Claims to try, a JSON array of objects.
+    #[arg(long, value_name = "FILE")]
+    claims: PathBuf,
+    /// The day to decide as of; by default today.
+    #[arg(long, value_name = "DATE")]
+    day: Option<Date>,
 }
 
 pub(super) async fn schema(command: SchemaCommand, world: World<'_, '_>) -> anyhow::Result<Ending> {
@@ -72,6 +89,11 @@ pub(super) async fn policy(command: PolicyCommand, world: World<'_, '_>) -> anyh
             let policy = read_policy(&file, Some(&did))?;
             let (id, title) = (policy.id(), format!("{} v{}", policy.name, policy.version));
             publish(&directory, &node, Operation::Policy(policy), ("policy", id, title), world).await
+        }
+        PolicyCommand::Test(args) => {
+            let (policy, schema) = (read_policy(&args.policy, None)?, read::<Schema>(&args.schema, |_| ())?);
+            let day = args.day.unwrap_or_else(|| world.clock.now().date());
+            policy_test::run(&policy, &schema, &args.claims, day, world.screen)
         }
         PolicyCommand::Explain { what, directory, node } => {
             let policy = match Path::new(&what) {
@@ -167,6 +189,19 @@ pub(super) fn explain(screen: &mut Screen<'_>, policy: &Policy) -> anyhow::Resul
             "gives",
             pass.map_or("no pass".to_owned(), |terms| {
                 format!("{} for {} h", terms.credential_type, terms.hours)
+            }),
+        ),
+        (
+            "proved",
+            policy.proof.map_or("not: it is asked in the clear".to_owned(), |proof| {
+                let scope = match proof.scope {
+                    Scope::GateAndDay => "at one gate and on one day",
+                    Scope::Day => "at all its gates, on one day",
+                };
+                format!(
+                    "with nothing shown; a holder counts once {scope}; issuer sets of {} h",
+                    proof.epoch_hours
+                )
             }),
         ),
     ])?;

@@ -10,6 +10,7 @@ use credential::{Part, Policy};
 use did_registry::Did;
 use ledger_chain::Genesis;
 use ledger_chain::receipt::Anchored;
+use proofs::{KeysArgs, PrepareArgs, ProveArgs};
 use rand::rngs::OsRng;
 use serde_json::Value;
 use wallet::{Answer, ConsentReceipt, WalletError};
@@ -21,6 +22,8 @@ use crate::holder::{self, Asked};
 use crate::screen::{Screen, Tone, Waiting, toned};
 use crate::wallet_file::{WalletFile, WalletFileError};
 use crate::{files, paper};
+
+mod proofs;
 
 /// Pixels of a module in a picture of a pass.
 const MODULE: u32 = 6;
@@ -45,6 +48,8 @@ enum WalletCommand {
         url: String,
         /// The code; it works once.
         code: String,
+        #[command(flatten)]
+        keys: KeysArgs,
     },
     /// List credentials and passes.
     List,
@@ -94,6 +99,10 @@ enum WalletCommand {
         #[arg(long, conflicts_with = "png")]
         text: bool,
     },
+    /// Prove a rule ahead of time, for a gate and days to come; nothing leaves the wallet.
+    Prepare(PrepareArgs),
+    /// Show a gate that its rule holds, and nothing else: with a proof in stock, or one made now.
+    Prove(ProveArgs),
     /// What was consented to: to whom, why, under which rule, and the proof that it was anchored.
     Receipts {
         /// Ask the receivers for the proofs that are not here yet.
@@ -115,16 +124,34 @@ enum WalletCommand {
 }
 
 pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Result<Ending> {
-    let mut file = WalletFile::open(&args.file)?;
     let genesis = args.genesis.as_deref();
+    let command = match args.command {
+        WalletCommand::Prepare(prepare) => {
+            return Box::pin(proofs::prepare(&args.file, genesis, prepare, world)).await;
+        }
+        WalletCommand::Prove(prove) => {
+            return Box::pin(proofs::prove(&args.file, genesis, prove, world)).await;
+        }
+        other => other,
+    };
+    let mut file = WalletFile::open(&args.file)?;
     let World { screen, input, clock } = world;
-    match args.command {
-        WalletCommand::Claim { url, code } => {
+    match command {
+        WalletCommand::Prepare(_) | WalletCommand::Prove(_) => unreachable!("handled above"),
+        WalletCommand::Claim { url, code, keys } => {
+            let keys = keys.given()?.map(|keys| keys.holder_proving()).transpose()?;
             let agency = Agency::new(&url)?;
             let pinned = file.genesis(genesis)?;
             let waiting = Waiting::on("the agency issues, and the ledger anchors");
-            let claimed =
-                Box::pin(holder::claim(&mut file, &agency, pinned, &code, &clock, &mut OsRng)).await?;
+            let claimed = Box::pin(holder::claim(
+                &mut file,
+                &agency,
+                pinned,
+                (&code, keys.as_ref()),
+                &clock,
+                &mut OsRng,
+            ))
+            .await?;
             drop(waiting);
             let kind = claimed.credential_type.as_ref().map_or("credential", |kind| kind.as_str());
             screen.headline(Tone::Good, "received", format!("{kind} {}", claimed.id.short()))?;
@@ -135,6 +162,15 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
                     Tone::Warning,
                     "note",
                     "the committee does not recognise this issuer for it: others will refuse it",
+                )?;
+            }
+            if claimed.provable {
+                screen.line("  facts can be proved from it: causeway wallet prepare")?;
+            } else if keys.is_some() {
+                screen.headline(
+                    Tone::Warning,
+                    "note",
+                    "the agency gave nothing that facts can be proved from",
                 )?;
             }
             if !claimed.anchored {
@@ -261,7 +297,15 @@ fn list(file: &WalletFile, screen: &mut Screen<'_>) -> anyhow::Result<Ending> {
             Cell::new(format!("until {until}")),
         ]
     });
-    let rows: Vec<_> = holdings.chain(passes).collect();
+    let stock = proofs::stock(&file.wallet).into_iter().map(|(policy, day, gate, count)| {
+        vec![
+            Cell::new(policy.short()),
+            Cell::new("proofs"),
+            Cell::new(gate),
+            Cell::new(format!("{count} for {day}")),
+        ]
+    });
+    let rows: Vec<_> = holdings.chain(passes).chain(stock).collect();
     if rows.is_empty() {
         screen.line("the wallet is empty")?;
     } else {

@@ -41,6 +41,10 @@ pub struct AgencyPlan {
     pub value_sets: Option<PathBuf>,
     /// Where to record what leaves.
     pub egress_log: Option<PathBuf>,
+    /// The circuits' keys; none: no Causeway credentials are issued.
+    pub circuit_keys: Option<PathBuf>,
+    /// Whether circuit keys made for development are accepted.
+    pub insecure_development_keys: bool,
     /// Seconds between looks at the ledger.
     pub refresh_seconds: u64,
     /// Where its next key goes; by default beside its directory.
@@ -71,6 +75,7 @@ pub fn agency<R: RngCore + CryptoRng>(
 ) -> Result<NewAgency, SetupError> {
     let es256 = SigningKey::generate(Suite::P256, rng);
     let ed25519 = SigningKey::generate(Suite::Ed25519, rng);
+    let jubjub = SigningKey::generate(Suite::Jubjub, rng);
     let complete = |mut genesis: DidGenesis| {
         genesis.guardians = plan.guardians.clone();
         genesis.services.push(Service {
@@ -79,11 +84,10 @@ pub fn agency<R: RngCore + CryptoRng>(
             endpoint: plan.public_url.clone(),
         });
         let both = Purposes::ASSERTION.and(Purposes::AUTHENTICATION);
-        genesis.with_key("es256-1", Purposes::ASSERTION, es256.public_key()).with_key(
-            "ed25519-1",
-            both,
-            ed25519.public_key(),
-        )
+        genesis
+            .with_key("es256-1", Purposes::ASSERTION, es256.public_key())
+            .with_key("ed25519-1", both, ed25519.public_key())
+            .with_key("jubjub-1", Purposes::ASSERTION, jubjub.public_key())
     };
     // Tried on a stand-in first: what the ledger or the gateway would refuse leaves no file.
     let trial = ed25519.public_key();
@@ -95,6 +99,7 @@ pub fn agency<R: RngCore + CryptoRng>(
     actor.pin(&plan.genesis)?;
     write_key(&directory.join("es256.key"), &es256)?;
     write_key(&directory.join("ed25519.key"), &ed25519)?;
+    write_key(&directory.join("jubjub.key"), &jubjub)?;
     let mut kek = [0u8; 32];
     rng.fill_bytes(&mut kek);
     write_secret(&directory.join("kek"), &Secret::new(kek))?;
@@ -120,6 +125,7 @@ fn configuration(plan: &AgencyPlan, did: &Did) -> String {
         ("control_key_file", "control.key"),
         ("assertion_ed25519_key_file", "ed25519.key"),
         ("assertion_p256_key_file", "es256.key"),
+        ("assertion_jubjub_key_file", "jubjub.key"),
         ("operators_file", "operators.toml"),
         ("genesis_file", "genesis.bin"),
     ] {
@@ -132,10 +138,14 @@ fn configuration(plan: &AgencyPlan, did: &Did) -> String {
         ("trust_list_file", &plan.trust_list),
         ("value_sets_directory", &plan.value_sets),
         ("egress_log", &plan.egress_log),
+        ("circuit_keys_directory", &plan.circuit_keys),
     ] {
         if let Some(path) = path {
             set(name, path.display().to_string().into());
         }
+    }
+    if plan.insecure_development_keys {
+        table.insert("insecure_development_keys".to_owned(), true.into());
     }
     if let Some(ages) = plan.trust_list_ages {
         let hours = |hours: u64| Value::from(i64::try_from(hours).unwrap_or(i64::MAX));

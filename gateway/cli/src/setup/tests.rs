@@ -34,6 +34,8 @@ fn agency_plan(genesis: &Genesis) -> AgencyPlan {
         trust_list: None,
         trust_list_ages: None,
         value_sets: None,
+        circuit_keys: None,
+        insecure_development_keys: false,
         egress_log: Some("egress.log".into()),
         refresh_seconds: 2,
         safe: None,

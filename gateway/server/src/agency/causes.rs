@@ -4,43 +4,84 @@
 //! or none; that the list is published comes after, and later if it must. The cause therefore names no epoch of
 //! the list, which nobody knows before it is published: it counts from the first list issued at its time or later.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use credential::jws;
 use credential::status::Status;
+use credential::zk::{DELTA, RevocationDelta};
 use did_registry::{Digest, Timestamp};
 
+use super::revocations::RevocationTree;
 use super::rows::{ISSUED, TEXTS};
 use super::{Agency, AgencyError, note};
 use crate::audit::Subject;
 use crate::vault::{Batch, Column, RowId, Vault};
 
+/// Credentials that one call changes, as one delta on the ledger.
+pub(crate) const CHANGED: usize = DELTA;
+/// Bytes of one answer with deltas, about.
+const ANSWER: usize = 512 << 10;
+/// Digests in one entry of the audit log.
+const NOTED: usize = 500;
+
 impl Agency {
-    /// Revokes, suspends or reinstates a credential, as operator `by` and for `cause`; answers with the epoch of
-    /// the list once the ledger has its head.
+    /// Revokes, suspends or reinstates credentials, as operator `by` and for `cause`; answers with the epoch of the
+    /// list once the ledger has its head, and the delta of the status tree for proofs.
     ///
     /// # Errors
-    /// [`AgencyError::Missing`], [`AgencyError::Status`], or the ledger's: then the change is kept with its cause
-    /// and its entry, and published later.
-    pub async fn set_status(
+    /// [`AgencyError::BatchSize`]; [`AgencyError::Missing`] or [`AgencyError::Status`] for any of them, and then none is
+    /// changed; or the ledger's: then the change is kept with its causes and entries, and published later.
+    pub async fn set_statuses(
         &self,
         by: &str,
-        id: &Digest,
+        ids: &BTreeSet<Digest>,
         status: Status,
         cause: &str,
     ) -> Result<u64, AgencyError> {
-        let row = tokio::task::block_in_place(|| self.vault.get(ISSUED, &RowId::from(*id)))?;
-        let row = row.ok_or(AgencyError::Missing("credential"))?;
+        if !(1..=CHANGED).contains(&ids.len()) {
+            return Err(AgencyError::BatchSize(CHANGED));
+        }
         let operation = match status {
             Status::Valid => "credential.reinstate",
             Status::Suspended => "credential.suspend",
             Status::Invalid | Status::Other(_) => "credential.revoke",
         };
         let now = self.clock.now();
-        let signed = self.sign_cause(id, status, cause, now);
-        let explain = |change: &mut Batch<'_>| {
-            change.put(TEXTS, &cause_row(change.vault(), id), &signed)?;
-            note(change, now, by, operation, vec![Subject::Digest(*id)])
+        let changes = tokio::task::block_in_place(|| {
+            let change = |id: &Digest| {
+                let row =
+                    self.vault.get(ISSUED, &RowId::from(*id))?.ok_or(AgencyError::Missing("credential"))?;
+                let signed = self.sign_cause(id, status, cause, now);
+                Ok((row.status_index, (*id, row.handle, signed)))
+            };
+            ids.iter().map(change).collect::<Result<BTreeMap<u64, _>, AgencyError>>()
+        })?;
+        let explain = |change: &mut Batch<'_>, numbers: &BTreeSet<u64>| {
+            let mut handles = Vec::new();
+            let these: Vec<_> = numbers.iter().filter_map(|number| changes.get(number)).collect();
+            for (id, handle, signed) in &these {
+                change.put(TEXTS, &cause_row(change.vault(), id), signed)?;
+                handles.extend(handle.map(|handle| (handle, Digest::sha256(signed.as_bytes()))));
+            }
+            // In proofs there is one bit: what is suspended is not proved either.
+            RevocationTree::stage(change, handles, status != Status::Valid)?;
+            for part in these.chunks(NOTED) {
+                let subjects = part.iter().map(|(id, ..)| Subject::Digest(*id)).collect();
+                note(change, now, by, operation, subjects)?;
+            }
+            Ok(())
         };
-        self.statuses.set(row.status_index, status, explain).await
+        let epoch = self.statuses.set(changes.keys().copied(), status, explain).await?;
+        self.revocations.publish().await?;
+        Ok(epoch)
+    }
+
+    /// What changed in the status tree for proofs after an epoch, as much as one answer holds.
+    ///
+    /// # Errors
+    /// The vault's.
+    pub async fn revocation_deltas(&self, after: u64) -> Result<Vec<RevocationDelta>, AgencyError> {
+        self.revocations.deltas(after, ANSWER).await
     }
 
     /// Why the status of a credential is what it is: a token (`status-cause+jwt`) that the agency signed. Only

@@ -1,13 +1,15 @@
-//! Issuing: offers, claims and batches. Both formats are signed over the same claims in one go.
+//! Issuing: offers, claims and batches. All formats are signed over the same claims in one go.
 
 use credential::exchange::{ClaimRequest, Issued};
 use credential::presentation::{document_digest, type_name};
 use credential::sd_jwt::{self, IssueRequest};
+use credential::zk::{CausewayCredential, Element, civil_day};
 use credential::{anchor, data_integrity};
-use did_registry::{CredentialType, Digest, PublicKey, Schema, Timestamp};
+use did_registry::{Claims, CredentialType, Digest, PublicKey, Schema, Timestamp};
 use rand::RngCore as _;
 use rand::rngs::OsRng;
 use serde_json::{Map, Value};
+use zk_policy::{Handle, Times};
 
 use super::anchors::Anchors;
 use super::lists::StatusLists;
@@ -42,6 +44,12 @@ struct Signed {
     issued: Issued,
     /// What is anchored: one digest a format.
     digests: [Digest; 2],
+}
+
+/// From when to when a credential counts.
+struct Validity {
+    issued: Timestamp,
+    expires: Timestamp,
 }
 
 impl Agency {
@@ -79,6 +87,11 @@ impl Agency {
     /// of possession fails.
     pub fn claim(&self, request: &ClaimRequest) -> Result<Issued, AgencyError> {
         request.holder.verify(&self.did, &request.code)?;
+        let proved = match (&request.causeway, &self.causeway) {
+            (None, _) => None,
+            (Some(_), None) => return Err(AgencyError::NoCauseway),
+            (Some(proof), Some(keys)) => Some(proof.verify(&keys.holder, &self.did, &request.code)?),
+        };
         let now = self.clock.now();
         let signed = self.vault.write(|change| {
             let id = code_row(change.vault(), &request.code);
@@ -89,12 +102,13 @@ impl Agency {
             if now >= offer.expires {
                 return Err(AgencyError::CodeExpired);
             }
-            let signed = self.sign(change, offer.record, &request.holder.key, now)?;
+            let signed = self.sign(change, offer.record, (&request.holder.key, proved), now)?;
             change.put(OFFERS, &id, &OfferRow { used: Some(now), ..offer })?;
             Ok(signed)
         })?;
         self.anchors.announce(CommitmentKind::Credential, signed.digests);
         self.count_issued(1);
+        self.metrics.issued("causeway", u64::from(signed.issued.causeway.is_some()));
         Ok(signed.issued)
     }
 
@@ -115,7 +129,7 @@ impl Agency {
             let mut signed = Vec::with_capacity(items.len());
             for (record_id, holder) in items {
                 let record = record::row_id(change.vault(), schema, record_id);
-                signed.push(self.sign(change, record, holder, now)?);
+                signed.push(self.sign(change, record, (holder, None), now)?);
             }
             note(change, now, by, "credential.batch", vec![Subject::Number(signed.len() as u64)])?;
             Ok::<_, AgencyError>(signed)
@@ -139,12 +153,12 @@ impl Agency {
         &self,
         change: &mut Batch<'_>,
         record_row: RowId,
-        holder: &PublicKey,
+        (holder, proved): (&PublicKey, Option<Element>),
         now: Timestamp,
     ) -> Result<Signed, AgencyError> {
         let mut record: Record = change.get(RECORDS, &record_row)?.ok_or(AgencyError::Missing("record"))?;
         let schema = self.schema(&record.schema)?;
-        schema.check_full(&record.claims)?;
+        let claims = schema.check_full(&record.claims)?;
         self.may_issue(&schema.credential_type)?;
         let expires = now.plus(CREDENTIAL_DAYS * 86_400);
         let index = StatusLists::allocate(change)?;
@@ -168,12 +182,16 @@ impl Agency {
             &mut OsRng,
         )?;
         let document = self.sign_document(&kind, &record.claims, holder, now, expires, index)?;
+        let causeway = proved.and_then(|proved| {
+            self.sign_causeway((&schema, &claims), proved, index, Validity { issued: now, expires })
+        });
         let digest = anchor::credential_digest(sd_jwt.signed_part().as_bytes());
         let row = IssuedRow {
             record: Some(record_row),
             credential_type: schema.credential_type.clone(),
             schema: record.schema,
             status_index: index,
+            handle: causeway.as_ref().map(|causeway| causeway.handle),
             digest,
             issued: now,
             expires,
@@ -186,8 +204,27 @@ impl Agency {
             record.status = RecordStatus::Issued;
             change.put(RECORDS, &record_row, &record)?;
         }
-        let issued = Issued { id, sd_jwt: sd_jwt.compact(), data_integrity: document };
+        let issued = Issued { id, sd_jwt: sd_jwt.compact(), data_integrity: document, causeway };
         Ok(Signed { issued, digests: [digest, document_digest] })
+    }
+
+    /// Signs claims as a Causeway credential for the holder of a key that was proved; `None` where there is no room in
+    /// the status tree any more, and then the other formats are issued without it.
+    fn sign_causeway(
+        &self,
+        claims: (&Schema, &Claims),
+        holder: Element,
+        index: u64,
+        Validity { issued, expires }: Validity,
+    ) -> Option<CausewayCredential> {
+        let (url, key) = &self.causeway.as_ref()?.key;
+        let Some(handle) = u32::try_from(index).ok().and_then(Handle::new) else {
+            tracing::warn!("the status tree is full: no more Causeway credentials are issued");
+            return None;
+        };
+        // The last day on which it counts is the last whole one.
+        let times = Times { issued: civil_day(issued.date()), expires: civil_day(expires.date()) - 1 };
+        CausewayCredential::issue((url, key), claims, holder, (handle, times), &mut OsRng)
     }
 
     /// Signs claims as a W3C document with the agency's Ed25519 key.

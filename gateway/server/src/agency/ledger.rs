@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use credential::zk::RevocationDelta;
 use did_registry::{Did, Digest, SigningKey};
 use ledger_chain::{AnchorOperation, Operation, ReceiptBatch, Record, StateKey, StatusHead, Transaction};
 use ledger_node::client::{ClientError, CurrentRecord};
@@ -23,6 +24,8 @@ pub(crate) enum Statement {
     Receipt(ReceiptBatch),
     /// The head of its status list.
     Status(StatusHead),
+    /// What changes in its status tree.
+    Revocation(RevocationDelta),
 }
 
 impl Statement {
@@ -31,6 +34,7 @@ impl Statement {
             Self::Anchor { root, count } => Operation::Anchor(AnchorOperation::Batch { root, count }),
             Self::Receipt(batch) => Operation::Receipt(batch),
             Self::Status(head) => Operation::Status(head),
+            Self::Revocation(delta) => Operation::Revocation(delta),
         }
     }
 
@@ -40,6 +44,7 @@ impl Statement {
             Self::Anchor { root, .. } => StateKey::Anchor(actor.clone(), *root),
             Self::Receipt(batch) => StateKey::Receipt(actor.clone(), batch.root),
             Self::Status(head) => StateKey::Status(actor.clone(), head.list),
+            Self::Revocation(_) => StateKey::Revocation(actor.clone()),
         }
     }
 
@@ -51,6 +56,9 @@ impl Statement {
                 record.kind == batch.kind && record.count == batch.count
             }
             (Self::Status(head), Record::Status(record)) => record.head == *head,
+            (Self::Revocation(delta), Record::Revocation(record)) => {
+                (record.epoch, record.root) == (delta.epoch, delta.root)
+            }
             _ => false,
         }
     }

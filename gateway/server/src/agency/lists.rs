@@ -3,6 +3,7 @@
 //! Each credential and pass has a number; its list, and its index in there, follow from it. The next list is
 //! published some time before the one in use is full, so that no credential waits for its list.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use credential::status::{Status, StatusReference};
@@ -55,19 +56,28 @@ impl StatusLists {
         StatusReference { uri: self.publisher.uri(list), index }
     }
 
-    /// Sets a status, with what `explain` writes in the same change; returns the epoch of its list once the ledger
-    /// has the list's head.
+    /// Sets one status for many, list by list, each list with what `explain` writes for those numbers in the same change;
+    /// returns the epoch of the last of the lists once the ledger has their heads.
     ///
     /// # Errors
-    /// As [`Statuses::set`].
+    /// As [`Statuses::set`]. What was set before stays.
     pub(crate) async fn set(
         &self,
-        number: u64,
+        numbers: impl IntoIterator<Item = u64>,
         status: Status,
-        explain: impl FnOnce(&mut vault::Batch<'_>) -> Result<(), VaultError>,
+        explain: impl Fn(&mut vault::Batch<'_>, &BTreeSet<u64>) -> Result<(), VaultError>,
     ) -> Result<u64, AgencyError> {
-        let (list, index) = place(number);
-        self.list(list)?.set(index, status, explain).await
+        let mut lists: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+        for number in numbers {
+            lists.entry(place(number).0).or_default().insert(number);
+        }
+        let mut epoch = 0;
+        for (list, numbers) in lists {
+            let indices = numbers.iter().map(|number| place(*number).1);
+            let explain = |change: &mut vault::Batch<'_>| explain(change, &numbers);
+            epoch = self.list(list)?.set(indices, status, explain).await?;
+        }
+        Ok(epoch)
     }
 
     /// Publishes what is not published yet: a list that is new, or what an earlier attempt did not bring through.
@@ -134,8 +144,6 @@ fn scatter(vault: &Vault, number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::vault::Kek;
 

@@ -187,6 +187,7 @@ impl Agency {
                 record: None,
                 credential_type: terms.credential_type.clone(),
                 schema,
+                handle: None,
                 status_index,
                 digest,
                 issued: now,

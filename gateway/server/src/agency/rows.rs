@@ -34,6 +34,9 @@ pub(crate) struct IssuedRow {
     pub schema: Digest,
     /// Its number in the status lists: see [`super::lists`].
     pub status_index: u64,
+    /// Its place in the status tree, if proofs can be made from it.
+    #[serde(default)]
+    pub handle: Option<u32>,
     /// The digest whose commitment is anchored.
     pub digest: Digest,
     /// When it was issued.

@@ -120,7 +120,7 @@ impl Statuses {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets a status and writes, in the same change, what `explain` does; publishes the list, and returns its
+    /// Sets a status for many and writes, in the same change, what `explain` does; publishes the list, and returns its
     /// epoch once the ledger has its head.
     ///
     /// # Errors
@@ -128,14 +128,16 @@ impl Statuses {
     /// and published later.
     pub(crate) async fn set(
         &self,
-        index: u64,
+        indices: impl IntoIterator<Item = u64>,
         status: Status,
         explain: impl FnOnce(&mut vault::Batch<'_>) -> Result<(), VaultError>,
     ) -> Result<u64, AgencyError> {
         let changes = tokio::task::block_in_place(|| {
             let mut current = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             let mut changed = current.clone();
-            changed.list.set(index, status)?;
+            for index in indices {
+                changed.list.set(index, status)?;
+            }
             changed.changes += 1;
             self.publisher.vault.write(|change| {
                 change.put_bytes(Column::StatusLists, &bits_row(self.number), changed.list.as_bytes())?;
@@ -264,7 +266,7 @@ mod tests {
             (statuses.list.lock().unwrap().list.get(7).unwrap(), vault.get(TEXTS, &why).unwrap())
         };
         let statuses = alone(&vault);
-        let unexplained = statuses.set(7, Status::Suspended, |change| {
+        let unexplained = statuses.set([7], Status::Suspended, |change| {
             change.put(TEXTS, &why, &"half".to_owned())?;
             Err(VaultError::RowName)
         });
@@ -273,7 +275,7 @@ mod tests {
         assert_eq!(read(&alone(&vault)), (Status::Valid, None));
         // The ledger is away, and both are kept: for this run, and for the next.
         let explained =
-            statuses.set(7, Status::Suspended, |change| change.put(TEXTS, &why, &"whole".to_owned()));
+            statuses.set([7], Status::Suspended, |change| change.put(TEXTS, &why, &"whole".to_owned()));
         assert!(matches!(explained.await, Err(AgencyError::Ledger(_))));
         assert_eq!(read(&statuses), (Status::Suspended, Some("whole".to_owned())));
         assert_eq!(read(&alone(&vault)), (Status::Suspended, Some("whole".to_owned())));

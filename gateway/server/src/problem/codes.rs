@@ -3,7 +3,7 @@
 use credential::Reason;
 
 /// Codes of this service, of imports, and of bundles that do not hold.
-const OWN: [&str; 54] = [
+const OWN: [&str; 55] = [
     // what is wrong with a request
     "AS_OF",
     "BAD_BODY",
@@ -26,6 +26,7 @@ const OWN: [&str; 54] = [
     "CODE_UNKNOWN",
     "CODE_USED",
     "FORMAT",
+    "NO_CAUSEWAY",
     "NO_PASS",
     "NOT_CONFIGURED",
     "SCHEMA",

@@ -20,6 +20,7 @@ impl From<AgencyError> for Problem {
         match &error {
             AgencyError::Vault(_)
             | AgencyError::Config(_)
+            | AgencyError::CircuitKeys(_)
             | AgencyError::File { .. }
             | AgencyError::Fetch(_) => Self::internal(&error),
             AgencyError::Finding(finding) if finding.code == Reason::IssuerNotRecognised => {
@@ -46,6 +47,7 @@ impl From<AgencyError> for Problem {
             AgencyError::CodeUsed => Self::conflict("CODE_USED", detail),
             AgencyError::CodeExpired => Self::new(StatusCode::GONE, "CODE_EXPIRED", detail),
             AgencyError::BatchSize(_) => Self::refused("BATCH_SIZE", detail),
+            AgencyError::NoCauseway => Self::conflict("NO_CAUSEWAY", detail),
             AgencyError::NoPass => Self::conflict("NO_PASS", detail),
             AgencyError::AsOf => Self::refused("AS_OF", detail),
             AgencyError::NoForeign => Self::conflict("NOT_CONFIGURED", detail),

@@ -1,5 +1,6 @@
 //! Offers, claims, batches, statuses and receipts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use credential::exchange::{ClaimRequest, Issued};
 use credential::status::Status;
+use did_registry::canonical::encode;
 use did_registry::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -58,12 +60,12 @@ pub(super) async fn offer(
 
 /// Redeem a claim code with the proof that one holds a key.
 ///
-/// Refused with `CODE_UNKNOWN`, `CODE_USED`, `CODE_EXPIRED`, `HOLDER_MISMATCH`, or `ISSUER_NOT_RECOGNISED` while
+/// Refused with `CODE_UNKNOWN`, `CODE_USED`, `CODE_EXPIRED`, `HOLDER_MISMATCH`, `NO_CAUSEWAY`, or `ISSUER_NOT_RECOGNISED` while
 /// the committee does not recognise the agency; only a credential that was given uses the code up.
 #[utoipa::path(
     post, path = "/v1/claims", tag = "issuing",
     request_body = schemas::ClaimRequest,
-    responses((status = 201, description = "The credential, in both formats", body = schemas::Issued)),
+    responses((status = 201, description = "The credential, in each format", body = schemas::Issued)),
 )]
 pub(super) async fn claim(
     State(app): State<App>,
@@ -142,6 +144,19 @@ enum Wanted {
     Revoked,
 }
 
+/// Many changes of status with one cause.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatusesRequest {
+    /// The issuer's names for the credentials, each once.
+    #[schema(value_type = Vec<schemas::Digest>, min_items = 1, max_items = 10_000)]
+    ids: BTreeSet<Digest>,
+    status: Wanted,
+    /// As for one.
+    #[schema(min_length = 1)]
+    cause: String,
+}
+
 /// The change is on the ledger.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Published {
@@ -166,18 +181,78 @@ pub(super) async fn set_status(
     Path(id): Path<Digest>,
     Body(request): Body<StatusRequest>,
 ) -> Result<Json<Published>, Problem> {
-    let cause = request.cause.trim();
+    change(&app, &operator, &[id].into(), (request.status, &request.cause)).await
+}
+
+/// Revoke, suspend or reinstate up to 10,000 credentials at once, with one cause: one list, and one delta of the status
+/// tree, on the ledger. All or none.
+///
+/// Answers as for one.
+#[utoipa::path(
+    post, path = "/v1/credentials/status", tag = "issuing", operation_id = "set_statuses",
+    request_body = StatusesRequest,
+    responses((status = 200, description = "Published", body = Published)),
+    security(("operator" = ["issue"])),
+)]
+pub(super) async fn set_statuses(
+    State(app): State<App>,
+    operator: Operator<MayIssue>,
+    Body(request): Body<StatusesRequest>,
+) -> Result<Json<Published>, Problem> {
+    change(&app, &operator, &request.ids, (request.status, &request.cause)).await
+}
+
+async fn change(
+    app: &App,
+    operator: &Operator<MayIssue>,
+    ids: &BTreeSet<Digest>,
+    (status, cause): (Wanted, &str),
+) -> Result<Json<Published>, Problem> {
+    let cause = cause.trim();
     if !(1..=280).contains(&cause.chars().count()) || cause.chars().any(char::is_control) {
         let rule = "a change of status has a cause of 1 to 280 characters, none of them a control character";
         return Err(Problem::refused("CAUSE", rule));
     }
-    let status = match request.status {
+    let status = match status {
         Wanted::Valid => Status::Valid,
         Wanted::Suspended => Status::Suspended,
         Wanted::Revoked => Status::Invalid,
     };
-    let epoch = app.agency.set_status(operator.name(), &id, status, cause).await?;
+    let epoch = app.agency.set_statuses(operator.name(), ids, status, cause).await?;
     Ok(Json(Published { epoch }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct After {
+    /// The last epoch that is known; 0 for none.
+    after: Option<u64>,
+}
+
+/// Deltas of the status tree.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Deltas {
+    /// Canonical bytes of each: epoch, root, handles revoked, handles reinstated with the digest of the cause.
+    #[schema(value_type = Vec<schemas::Base64Url>)]
+    deltas: Vec<String>,
+}
+
+/// What changed in the status tree that proofs are made under, in whole deltas: nobody asks for one handle.
+///
+/// In order, as many as one answer holds: ask again after the last, until there are no more. The ledger has the root that
+/// they lead to.
+#[utoipa::path(
+    get, path = "/v1/revocations", tag = "issuing",
+    params(After),
+    responses((status = 200, description = "Deltas, perhaps none", body = Deltas)),
+)]
+pub(super) async fn revocations(
+    State(app): State<App>,
+    Query(After { after }): Query<After>,
+) -> Result<Json<Deltas>, Problem> {
+    let deltas = app.agency.revocation_deltas(after.unwrap_or(0)).await?;
+    Ok(Json(Deltas { deltas: deltas.iter().map(|delta| base64url(&encode(delta))).collect() }))
 }
 
 /// Why a credential's status is what it is, signed by the agency.

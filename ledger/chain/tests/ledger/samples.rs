@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use credential::zk::{RevocationDelta, RootBytes, nothing_revoked};
-use credential::{Operand, PassTerms, Policy, Predicate, Test};
+use credential::{Operand, PassTerms, Policy, Predicate, ProofTerms, Scope, Test};
 use did_registry::{
     Approval, ClaimKind, ClaimSpec, CredentialType, DidOperation, Digest, DocumentKey, Guardians, Motion,
     Purposes, Recovery, Retirement, Rotation, Schema, Service, Vote, digest,
@@ -77,6 +77,7 @@ pub(crate) fn policy() -> Policy {
         from: time(1_600_000_000),
         until: time(1_700_000_000),
         pass: Some(PassTerms { credential_type: CredentialType::new("Pass").unwrap(), hours: 24 }),
+        proof: Some(ProofTerms { epoch_hours: 24, scope: Scope::GateAndDay }),
     }
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn policy(verifier: &Did) -> Policy {
         from: crate::chain::time(1_500_000_000),
         until: crate::chain::time(1_700_000_000),
         pass: None,
+        proof: None,
     }
 }
 

@@ -86,6 +86,8 @@ impl Border {
             trust_list: None,
             trust_list_ages: None,
             value_sets: None,
+            circuit_keys: None,
+            insecure_development_keys: false,
             egress_log: None,
             refresh_seconds: 1,
             safe: None,

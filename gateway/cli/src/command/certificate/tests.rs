@@ -39,6 +39,7 @@ async fn a_printed_certificate_is_verified_by_a_checkpoint_from_the_picture_of_i
         id: Digest::sha256(b"certificate"),
         sd_jwt: town.test_result(&holder, "negative", 8).compact(),
         data_integrity: document.clone(),
+        causeway: None,
     };
     std::fs::write(path("result.json"), serde_json::to_vec(&issued).unwrap()).unwrap();
     let form = "title = 'Resultado'\nissuer = 'Saúde'\n[[fields]]\nclaim = 'result'\nlabel = 'Resultado'";

@@ -32,6 +32,7 @@ fn policy(verifier: Did, version: u32) -> Policy {
         from: time(1_000_000),
         until: time(2_000_000),
         pass: None,
+        proof: None,
     }
 }
 
