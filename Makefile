@@ -28,7 +28,7 @@ setup: ## install what building, testing and linting need, if it is missing
 
 demo: ## one health-code crossing between two jurisdictions, start to end
 	@.ci/setup data build
-	@echo "building (the first time takes about 30 minutes on two cores, later ones seconds)"
+	@echo "building (the first time takes 30 to 40 minutes on two cores, later ones seconds)"
 	cargo build --locked --release --workspace --bins
 	"$$CARGO_TARGET_DIR/release/health-code" \
 		$(if $(filter-out 0,$(KEEP)),--keep) $(if $(TRAVELLERS),--travellers $(TRAVELLERS)) $(if $(MODE),--mode $(MODE))

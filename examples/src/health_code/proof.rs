@@ -137,20 +137,33 @@ pub async fn prove(
     let published = &scene.rules[1].gate.purpose;
     let [common, other, home] = promises::places((&node, published), (&scene.sides, &scene.gates), &needles);
     let opened = in_opened_vaults(scene, &needles).await?;
-    let promises = vec![
-        promises::what_is_planted_is_found(&scene.directory.join("planted"), &scene.sides, &needles)?,
-        promises::nothing_left(&parties, &needles),
-        promises::nothing_unasked(borders, &needles),
-        promises::nothing_stored("Nothing personal is on the ledger, in a log, or at a gate", &common)?,
-        promises::nothing_stored(
-            "Nothing personal is anywhere in the other side's directory, vault included",
-            &other,
-        )?,
-        opened,
-        promises::nothing_stored("At home the records lie encrypted: each agency's own vault", &home)?,
-        recomputed,
-        rotated,
-    ];
+    let planted = scene.directory.join("planted");
+    let planted = promises::what_is_planted_is_found(&planted, &scene.sides, &needles)?;
+    // Both cores look: one through what was sent, the other through what lies on the disk.
+    let ([left, unasked], [nowhere, abroad, at_home]) = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let sent = scope.spawn(|| {
+                [promises::nothing_left(&parties, &needles), promises::nothing_unasked(borders, &needles)]
+            });
+            let stored = [
+                promises::nothing_stored(
+                    "Nothing personal is on the ledger, in a log, or at a gate",
+                    &common,
+                )?,
+                promises::nothing_stored(
+                    "Nothing personal is anywhere in the other side's directory, vault included",
+                    &other,
+                )?,
+                promises::nothing_stored(
+                    "At home the records lie encrypted: each agency's own vault",
+                    &home,
+                )?,
+            ];
+            let sent = sent.join().map_err(|_| anyhow::anyhow!("the search broke off"))?;
+            anyhow::Ok((sent, stored))
+        })
+    })?;
+    let promises = vec![planted, left, unasked, nowhere, abroad, opened, at_home, recomputed, rotated];
     let values = promises::grouped(values as u64);
     step.done(format!(
         "{values} personal values, and their hashes, looked for in every byte that was sent or stored"
