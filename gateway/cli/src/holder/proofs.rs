@@ -160,7 +160,11 @@ pub fn fill<R: RngCore + CryptoRng>(
         let facts = surroundings.facts()?;
         file.wallet.tidy(facts, now);
         let missing = file.wallet.missing(plan, facts, now);
-        let Some(day) = missing.first().copied() else { return Ok(made) };
+        let Some(day) = missing.first().copied() else {
+            // What lapsed is gone from the disk too, whether or not anything was missing.
+            file.save()?;
+            return Ok(made);
+        };
         told(made, made + missing.len());
         // Nothing else changes the holdings but the holder, who may do so meanwhile: then the proof fails at the gate.
         let wallet = std::mem::take(&mut file.wallet);
