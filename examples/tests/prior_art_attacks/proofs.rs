@@ -1,13 +1,23 @@
 //! The same attacks on what is proved instead of shown.
 
 use causeway::checkpoint::{Challenge, Checkpoint};
+use causeway_examples::town::Provers;
 use credential::zk::Shown;
 use credential::{Overall, Policy, Reason};
 use rand::rngs::OsRng;
 use std::collections::BTreeSet;
-use wallet::{Ready, WalletError};
+use wallet::{Holding, Ready, WalletError};
 
 use super::*;
+
+/// A town in which P1's person can prove.
+async fn traveller() -> (Town, Provers, Holding, TempDir) {
+    let (mut town, place) = town().await;
+    let provers = town.with_proofs().await.unwrap();
+    town.enrol(&["P1"]).await.unwrap();
+    let holding = town.provable("P1", &provers).await.unwrap();
+    (town, provers, holding, place)
+}
 
 fn challenge(gate: &mut Checkpoint, town: &Town) -> Challenge {
     gate.challenge(town.clock.now(), &mut OsRng).unwrap()
@@ -19,10 +29,7 @@ fn answer(ready: Ready, challenge: &Challenge) -> Shown {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w1_a_proof_is_no_good_for_another_challenge_or_gate() {
-    let (mut town, _place) = town().await;
-    let provers = town.with_proofs().await.unwrap();
-    town.enrol(&["P1"]).await.unwrap();
-    let holding = town.provable("P1", &provers).await.unwrap();
+    let (town, provers, holding, _place) = traveller().await;
     let now = town.clock.now();
     let mut gate = town.gate("lane 1", &provers).await.unwrap();
     let mut other = town.gate("lane 2", &provers).await.unwrap();
@@ -40,10 +47,7 @@ async fn w1_a_proof_is_no_good_for_another_challenge_or_gate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w6_w10_neither_policy_nor_issuers_come_from_who_proves() {
-    let (mut town, _place) = town().await;
-    let provers = town.with_proofs().await.unwrap();
-    town.enrol(&["P1"]).await.unwrap();
-    let holding = town.provable("P1", &provers).await.unwrap();
+    let (mut town, provers, holding, _place) = traveller().await;
     let now = town.clock.now();
     let mut gate = town.gate("lane 1", &provers).await.unwrap();
     // An easier rule of somebody else's, under the same name: another identifier.
@@ -65,10 +69,7 @@ async fn w6_w10_neither_policy_nor_issuers_come_from_who_proves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w14_two_shows_of_one_credential_share_no_identifier_and_no_signature() {
-    let (mut town, _place) = town().await;
-    let provers = town.with_proofs().await.unwrap();
-    town.enrol(&["P1"]).await.unwrap();
-    let holding = town.provable("P1", &provers).await.unwrap();
+    let (town, provers, holding, _place) = traveller().await;
     let mut shows = Vec::new();
     for lane in ["lane 1", "lane 2"] {
         let mut gate = town.gate(lane, &provers).await.unwrap();
