@@ -17,9 +17,9 @@ use ark_ff::PrimeField;
 use zeroize::Zeroizing;
 
 #[cfg(target_family = "wasm")]
-pub(crate) use self::arkworks::{Curve, Prepared, Target, prepare, product};
+pub(crate) use self::arkworks::{Curve, Miller, Prepared, Target, both, finish, miller, prepare};
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use self::blst::{Curve, Prepared, Target, prepare, product};
+pub(crate) use self::blst::{Curve, Miller, Prepared, Target, both, finish, miller, prepare};
 
 /// A scalar as a number.
 pub(crate) type Scalar = <Fr as PrimeField>::BigInt;
@@ -29,6 +29,11 @@ pub(crate) type Base = <G1Affine as Curve>::Base;
 
 /// Bits of a scalar.
 pub(crate) const BITS: usize = 255;
+
+/// `∏ e(Pᵢ, Qᵢ)`, one if there are none.
+pub(crate) fn product(pairs: &[(G1Affine, &Prepared)]) -> Target {
+    finish(miller(pairs))
+}
 
 /// Points that one sum after another is made of.
 pub(crate) struct Bases<G: Curve> {

@@ -6,6 +6,7 @@ use ark_r1cs_std::eq::EqGadget as _;
 use ark_r1cs_std::fields::FieldVar as _;
 use ark_r1cs_std::fields::fp::FpVar;
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
+use ark_relations::lc;
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::bits;
@@ -26,6 +27,21 @@ pub(crate) fn synthesise(
     wires: &ConstraintSystemRef<Fr>,
 ) -> Result<(), SynthesisError> {
     with_default(NoSubscriber::default(), || circuit.generate_constraints(wires.clone()))
+}
+
+/// A circuit and one private variable more, of which nothing is said: `ρ·0 = 0`. Proofs hide behind it, see
+/// [`crate::proof`].
+pub(crate) struct Blinded<C> {
+    pub(crate) circuit: C,
+    pub(crate) blinding: Fr,
+}
+
+impl<C: ConstraintSynthesizer<Fr>> ConstraintSynthesizer<Fr> for Blinded<C> {
+    fn generate_constraints(self, wires: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
+        self.circuit.generate_constraints(wires.clone())?;
+        let blinding = wires.new_witness_variable(|| Ok(self.blinding))?;
+        wires.enforce_r1cs_constraint(|| blinding.into(), || lc!(), || lc!())
+    }
 }
 
 /// A statement and what makes it true.

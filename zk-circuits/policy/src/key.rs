@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 
 use ark_bls12_381::{Bls12_381, Fr, G1Affine};
 use ark_ec::AffineRepr;
+use ark_ff::AdditiveGroup as _;
 use ark_groth16::Groth16;
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, Matrix, OptimizationGoal,
@@ -21,7 +22,7 @@ use rand_chacha::ChaCha20Rng;
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::{Prepared, Target, prepare, product};
-use crate::circuit::Circuit;
+use crate::circuit::{Blinded, Circuit};
 use crate::possession;
 use crate::prover::Sums;
 use crate::sample;
@@ -45,7 +46,7 @@ impl Relation for HolderCircuit {}
 mod sealed {
     use super::{ConstraintSystemRef, Fr, SynthesisError};
 
-    pub trait Relation: 'static {
+    pub trait Relation: Sync + 'static {
         /// Tells the keys of two circuits apart.
         const TAG: u8;
         /// Public inputs.
@@ -61,7 +62,8 @@ impl sealed::Relation for PolicyCircuit {
 
     fn example(wires: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
         let (statement, witness) = sample::example();
-        Circuit { statement: &statement, witness: &witness }.generate_constraints(wires)
+        let circuit = Circuit { statement: &statement, witness: &witness };
+        Blinded { circuit, blinding: Fr::ZERO }.generate_constraints(wires)
     }
 }
 
@@ -70,7 +72,7 @@ impl sealed::Relation for HolderCircuit {
     const INPUTS: usize = 2;
 
     fn example(wires: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
-        possession::example().generate_constraints(wires)
+        Blinded { circuit: possession::example(), blinding: Fr::ZERO }.generate_constraints(wires)
     }
 }
 
@@ -135,6 +137,11 @@ fn is_relabelled(setup: Setup, key: &ark_groth16::VerifyingKey<Bls12_381>) -> bo
     let mut alpha = [0; 48];
     let written = key.alpha_g1.serialize_compressed(alpha.as_mut_slice());
     setup == Setup::Ceremony && written.is_ok() && alpha == DEVELOPMENT_ALPHA
+}
+
+/// Whether the blinding variable, the last one, moves a proof's `A`: with an identity in its place nothing would hide `A`.
+fn blinds(key: &ark_groth16::ProvingKey<Bls12_381>) -> bool {
+    key.a_query.last().is_some_and(|point| !point.is_zero())
 }
 
 /// What a prover needs.
@@ -224,7 +231,9 @@ impl<R: Relation> ProvingKey<R> {
         Self::new(Setup::InsecureDevelopment, made.expect("made because the circuit synthesises"))
     }
 
-    fn new(setup: Setup, groth16: ark_groth16::ProvingKey<Bls12_381>) -> Self {
+    fn new(setup: Setup, mut groth16: ark_groth16::ProvingKey<Bls12_381>) -> Self {
+        // What `r` would multiply in a proof, see [`crate::proof`].
+        groth16.b_g1_query = Vec::new();
         let sums = Sums::new(&groth16);
         Self { setup, groth16, sums, shape: Shape::of::<R>(), circuit: PhantomData }
     }
@@ -241,6 +250,9 @@ impl<R: Relation> ProvingKey<R> {
         let (setup, rest) = split::<R>(bytes, accepted)?;
         let key = ark_groth16::ProvingKey::<Bls12_381>::deserialize_uncompressed_unchecked(rest);
         let key = key.map_err(|_| KeyError::Malformed)?;
+        if !blinds(&key) {
+            return Err(KeyError::Malformed);
+        }
         if is_relabelled(setup, &key.vk) { Err(KeyError::Development) } else { Ok(Self::new(setup, key)) }
     }
 

@@ -119,9 +119,11 @@ impl Permutation {
                 *word += *constant;
             }
             for word in state.iter_mut().take(boxes) {
-                // In this order the fourth powers stand in one of the three matrices alone, which makes proving quicker.
-                let fourth = word.square()?.square()?;
-                *word = &fourth * &*word;
+                // Each power but the word's own stands in one of the first two matrices alone, and every variable in a
+                // matrix is a term of a sum in proving.
+                let second = word.square()?;
+                let third = &second * &*word;
+                *word = second * third;
             }
             state = self.matrix.iter().map(|row| combine(row, &state)).collect();
         }

@@ -6,6 +6,13 @@
 //! verify    two scalar multiplications for nullifier and context, three Miller loops, one final exponentiation
 //! batch     random 128-bit ρⱼ:  ∏ e(ρⱼAⱼ, Bⱼ) = e(Σ ρⱼ·α, β)·e(Σ ρⱼxᵢⱼICᵢ, γ)·e(Σ ρⱼCⱼ, δ)
 //! ```
+//! **Hiding.** Groth's prover takes `A = α + Σ zᵢuᵢ + rδ` and `B = β + Σ zᵢvᵢ + sδ` with `r` and `s` at random, and then the
+//! equation leaves one `C`. Here `r = 0`, and `z` has a random `ρ` of which the circuit says nothing but `ρ·0 = 0`: its `u_ρ`
+//! is a Lagrange polynomial at the setup's secret point, not zero in a key that [`ProvingKey`] reads, and its `v_ρ = 0`. So `A`
+//! is uniform by `ρ`, `B` by `s`, independently, and `C` is what the equation says: the distribution is Groth's, and what
+//! simulates one simulates the other. Soundness is that of Groth16 for a circuit with one variable more. What it saves is
+//! the sum `r·Σ zᵢvᵢ` in the first group, a quarter of `C`.
+//!
 //! **Batch, why.** Let `dⱼ` be the discrete logarithm of the quotient of both sides of proof `j`. The batch holds iff
 //! `Σ ρⱼdⱼ = 0`. If some `dⱼ ≠ 0` that is one value of `ρⱼ` of 2¹²⁸, whatever the others are. All points are of prime
 //! order, which decoding checks. A batch that fails is split in halves until the bad proofs are named.
@@ -13,7 +20,7 @@
 use std::borrow::Cow;
 
 use ark_bls12_381::{Fr, G1Affine, G1Projective, G2Affine};
-use ark_ec::CurveGroup as _;
+use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_ff::{AdditiveGroup as _, Field as _, PrimeField as _, UniformRand as _};
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, SynthesisMode};
 use ark_serialize::CanonicalSerialize as _;
@@ -21,8 +28,8 @@ use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 use crate::MalformedError;
-use crate::backend::{BITS, Base, Bases, Curve as _, Scalar, prepare, product};
-use crate::circuit::{self, Circuit};
+use crate::backend::{BITS, Base, Bases, Curve as _, Miller, Scalar, both, finish, miller, prepare, product};
+use crate::circuit::{self, Blinded, Circuit};
 use crate::key::{ProvingKey, Relation, VerifyingKey};
 use crate::prover;
 use crate::statement::{FalseStatement, Statement, Terms, Witness};
@@ -76,8 +83,12 @@ pub fn prove<R: RngCore + CryptoRng>(
     witness: &Witness,
     rng: &mut R,
 ) -> Result<Proof, FalseStatement> {
-    statement.check(witness)?;
-    Ok(create(key, Circuit { statement, witness }, rng))
+    let blinding = blinding(rng);
+    let [free, s] = &*blinding;
+    let (checked, assignment) =
+        both(|| statement.check(witness), || assign(Circuit { statement, witness }, *free));
+    checked?;
+    Ok(blinded(key, &assignment, s))
 }
 
 /// Proves what a circuit says, which must be true.
@@ -86,19 +97,39 @@ pub(crate) fn create<C: Relation, R: RngCore + CryptoRng>(
     circuit: impl ConstraintSynthesizer<Fr>,
     rng: &mut R,
 ) -> Proof {
+    let blinding = blinding(rng);
+    let [free, s] = &*blinding;
+    blinded(key, &assign(circuit, *free), s)
+}
+
+/// `ρ` and `s`: either of these with the proof undoes its hiding.
+fn blinding<R: RngCore + CryptoRng>(rng: &mut R) -> Zeroizing<[Fr; 2]> {
+    Zeroizing::new([Fr::rand(rng), Fr::rand(rng)])
+}
+
+/// The values of a circuit's variables, as many public ones first as it says.
+struct Assignment {
+    wires: Zeroizing<Vec<Fr>>,
+    inputs: usize,
+}
+
+fn assign(circuit: impl ConstraintSynthesizer<Fr>, blinding: Fr) -> Assignment {
     let wires = ConstraintSystem::new_ref();
     wires.set_optimization_goal(OptimizationGoal::Constraints);
     wires.set_mode(SynthesisMode::Prove { construct_matrices: false, generate_lc_assignments: false });
+    let circuit = Blinded { circuit, blinding };
     circuit::synthesise(circuit, &wires).expect("synthesises because every value is there");
     let system = wires.into_inner().expect("the only reference because the circuit is gone");
     let assigned = "assigned because the system is in proving mode";
-    let assignment = Zeroizing::new(
+    let wires = Zeroizing::new(
         [system.instance_assignment().expect(assigned), system.witness_assignment().expect(assigned)]
             .concat(),
     );
-    // Either of these with the proof undoes its hiding.
-    let blinding = Zeroizing::new([Fr::rand(rng), Fr::rand(rng)]);
-    prover::prove(key, &blinding, &assignment, system.num_instance_variables())
+    Assignment { wires, inputs: system.num_instance_variables() }
+}
+
+fn blinded<C: Relation>(key: &ProvingKey<C>, assignment: &Assignment, s: &Fr) -> Proof {
+    prover::prove(key, s, &assignment.wires, assignment.inputs)
         .expect("made because the key is of this circuit")
 }
 
@@ -112,17 +143,16 @@ fn fixed(points: &[G1Affine], inputs: &[Fr]) -> G1Projective {
 /// Whether `proof` shows `inputs`.
 pub(crate) fn verify<C: Relation>(key: &VerifyingKey<C>, inputs: &[Fr], proof: &Proof) -> bool {
     // Another number of inputs than the circuit has shows nothing.
-    key.inputs().len() == inputs.len() + 1 && holds(key, proof, fixed(key.inputs(), inputs))
+    key.inputs().len() == inputs.len() + 1 && holds(key, proof, || fixed(key.inputs(), inputs))
 }
 
-/// `e(A, B) · e(inputs, −γ) · e(C, −δ) = e(α, β)`.
-fn holds<C: Relation>(key: &VerifyingKey<C>, proof: &Proof, inputs: G1Projective) -> bool {
-    let left = product(&[
-        (proof.a, &prepare(&proof.b)),
-        (inputs.into_affine(), key.minus_gamma()),
-        (proof.c, key.minus_delta()),
-    ]);
-    left == *key.alpha_beta()
+/// `e(A, B) · e(inputs, −γ) · e(C, −δ) = e(α, β)`. The inputs are summed up while the rest is paired.
+fn holds<C: Relation>(key: &VerifyingKey<C>, proof: &Proof, inputs: impl FnOnce() -> G1Projective) -> bool {
+    let (proof, inputs) = both(
+        || miller(&[(proof.a, &prepare(&proof.b)), (proof.c, key.minus_delta())]),
+        || miller(&[(inputs().into_affine(), key.minus_gamma())]),
+    );
+    finish(proof * inputs) == *key.alpha_beta()
 }
 
 /// A verifying key for one set of terms: what every presentation under a policy in one epoch and scope shares.
@@ -165,10 +195,8 @@ impl<'a> Verifier<'a> {
 
     /// Whether `proof` shows `statement`. A statement with other terms than these is not shown.
     pub fn verify(&self, statement: &Statement, proof: &Proof) -> bool {
-        statement.terms == self.terms && {
-            let own = self.own(statement.nullifier.0, statement.context.0);
-            holds(&self.key, proof, self.fixed + own)
-        }
+        statement.terms == self.terms
+            && holds(&self.key, proof, || self.fixed + self.own(statement.nullifier.0, statement.context.0))
     }
 
     /// The places of the proofs that do not show their statements, ascending. Whoever makes proofs must not foresee `rng`.
@@ -214,32 +242,43 @@ impl<'a> Verifier<'a> {
         shown: &[(usize, &(Statement, Proof))],
         rng: &mut R,
     ) -> bool {
-        let length = shown.len();
-        let (mut first, mut second) = (Vec::with_capacity(length + 3), Vec::with_capacity(length));
-        let (mut weights, mut c) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        let (mut sum, mut nullifiers, mut contexts) = (Fr::ZERO, Fr::ZERO, Fr::ZERO);
-        for (_, (statement, proof)) in shown {
-            let mut half = [0u8; 16];
+        let mut half = [0u8; 16];
+        let weights = shown.iter().map(|_| {
             rng.fill_bytes(&mut half);
-            let weight = Fr::from(u128::from_le_bytes(half));
-            let scalar = weight.into_bigint();
-            first.push(G1Affine::sum(&[proof.a.base()], &[scalar], 128));
-            second.push(prepare(&proof.b));
-            c.push(proof.c.base());
-            weights.push(scalar);
+            Fr::from(u128::from_le_bytes(half))
+        });
+        let weights: Vec<Fr> = weights.collect();
+        let (mut sum, mut nullifiers, mut contexts) = (Fr::ZERO, Fr::ZERO, Fr::ZERO);
+        for ((_, (statement, _)), weight) in shown.iter().zip(&weights) {
             sum += weight;
-            nullifiers += weight * statement.nullifier.0;
-            contexts += weight * statement.context.0;
+            nullifiers += *weight * statement.nullifier.0;
+            contexts += *weight * statement.context.0;
         }
-        first.push(-(*self.key.alpha() * sum));
-        first.push(self.fixed * sum + self.own(nullifiers, contexts));
-        first.push(G1Affine::sum(&c, &weights, 128));
+        let scalars: Vec<Scalar> = weights.iter().map(|weight| weight.into_bigint()).collect();
+        let c: Vec<Base> = shown.iter().map(|(_, (_, proof))| proof.c.base()).collect();
+        let shared = G1Projective::normalize_batch(&[
+            -(*self.key.alpha() * sum),
+            self.fixed * sum + self.own(nullifiers, contexts),
+            G1Affine::sum(&c, &scalars, 128),
+        ]);
         let beta = self.key.beta();
-        let shared = [&beta, self.key.minus_gamma(), self.key.minus_delta()];
-        let first = G1Projective::normalize_batch(&first);
-        let pairs: Vec<_> = first.into_iter().zip(second.iter().chain(shared)).collect();
-        product(&pairs) == product(&[])
+        let others = [&beta, self.key.minus_gamma(), self.key.minus_delta()];
+        let (left, right) = shown.split_at(shown.len() / 2);
+        let (left_scalars, right_scalars) = scalars.split_at(left.len());
+        let (left, right) = both(
+            || weighted(left, left_scalars),
+            || weighted(right, right_scalars) * miller(&shared.into_iter().zip(others).collect::<Vec<_>>()),
+        );
+        finish(left * right) == product(&[])
     }
+}
+
+/// `∏ e(ρⱼAⱼ, Bⱼ)`.
+fn weighted(shown: &[(usize, &(Statement, Proof))], weights: &[Scalar]) -> Miller {
+    let first = shown.iter().zip(weights).map(|((_, (_, proof)), weight)| proof.a.mul_bigint(weight));
+    let first = G1Projective::normalize_batch(&first.collect::<Vec<_>>());
+    let second: Vec<_> = shown.iter().map(|(_, (_, proof))| prepare(&proof.b)).collect();
+    miller(&first.into_iter().zip(&second).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

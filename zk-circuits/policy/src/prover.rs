@@ -17,7 +17,7 @@ use ark_groth16::r1cs_to_qap::{LibsnarkReduction, R1CSToQAP as _};
 use ark_poly::GeneralEvaluationDomain;
 use zeroize::Zeroizing;
 
-use crate::backend::{Bases, Scalar};
+use crate::backend::{Bases, Scalar, both};
 use crate::key::{ProvingKey, Relation};
 use crate::proof::Proof;
 
@@ -33,11 +33,9 @@ pub(crate) struct Sums {
 impl Sums {
     pub(crate) fn new(key: &ark_groth16::ProvingKey<Bls12_381>) -> Self {
         Self {
-            a: Bases::new(key.a_query.iter().chain([&key.vk.alpha_g1, &key.delta_g1])),
+            a: Bases::new(key.a_query.iter().chain([&key.vk.alpha_g1])),
             b: Bases::new(key.b_g2_query.iter().chain([&key.vk.beta_g2, &key.vk.delta_g2])),
-            c: Bases::new(
-                key.h_query.iter().chain(&key.l_query).chain(&key.b_g1_query).chain([&key.beta_g1]),
-            ),
+            c: Bases::new(key.h_query.iter().chain(&key.l_query)),
             coefficients: key.h_query.len(),
         }
     }
@@ -52,22 +50,22 @@ fn scalars<'a>(values: impl IntoIterator<Item = &'a Fr>, length: usize) -> Zeroi
 }
 
 /// Proves that the wires' values, `inputs` public ones first, satisfy the circuit of the key.
-pub(crate) fn prove<C: Relation>(
-    key: &ProvingKey<C>,
-    [r, s]: &[Fr; 2],
-    wires: &[Fr],
-    inputs: usize,
-) -> Option<Proof> {
+///
+/// `s` blinds `B`; what blinds `A` is among the wires, see [`crate::proof`].
+pub(crate) fn prove<C: Relation>(key: &ProvingKey<C>, s: &Fr, wires: &[Fr], inputs: usize) -> Option<Proof> {
     let reduce = LibsnarkReduction::witness_map_from_matrices::<Fr, GeneralEvaluationDomain<Fr>>;
-    let h = Zeroizing::new(reduce(key.matrices(), inputs, key.constraints(), wires).ok()?);
     let (sums, length) = (key.sums(), wires.len() + 2);
-    let a = sums.a.sum(&scalars(wires.iter().chain([&Fr::ONE, r]), length));
-    let b = sums.b.sum(&scalars(wires.iter().chain([&Fr::ONE, s]), length));
+    // One thread transforms while the others sum.
+    let (h, (a, b)) = both(
+        || reduce(key.matrices(), inputs, key.constraints(), wires).map(Zeroizing::new),
+        || {
+            let terms = scalars(wires.iter().chain([&Fr::ONE, s]), length);
+            (sums.a.sum(terms.get(..=wires.len()).unwrap_or_default()), sums.b.sum(&terms))
+        },
+    );
+    let h = h.ok()?;
     let (h, private) = (h.get(..sums.coefficients)?, wires.get(inputs..)?);
-    let mut blinded = Zeroizing::new(Vec::with_capacity(wires.len() + 1));
-    blinded.extend(wires.iter().chain([&Fr::ONE]).map(|wire| *wire * r));
-    let length = h.len() + private.len() + blinded.len();
-    let c = sums.c.sum(&scalars(h.iter().chain(private).chain(&*blinded), length)) + a * s;
+    let c = sums.c.sum(&scalars(h.iter().chain(private), h.len() + private.len())) + a * s;
     Some(Proof { a: a.into_affine(), b: b.into_affine(), c: c.into_affine() })
 }
 

@@ -1,7 +1,7 @@
 //! By arkworks: where there is no blst, and to compare with in tests.
 
 use ark_bls12_381::{Bls12_381, Fq12, Fr, G1Affine, G2Affine, g1, g2};
-use ark_ec::pairing::Pairing;
+use ark_ec::pairing::{MillerLoopOutput, Pairing};
 use ark_ec::short_weierstrass::Affine;
 use ark_ec::{AffineRepr, VariableBaseMSM as _};
 use ark_ff::AdditiveGroup as _;
@@ -77,10 +77,23 @@ pub(crate) fn prepare(point: &G2Affine) -> Prepared {
     (*point).into()
 }
 
-/// `∏ e(Pᵢ, Qᵢ)`, one if there are none.
-pub(crate) fn product(pairs: &[(G1Affine, &Prepared)]) -> Target {
+/// A product of Miller loops.
+pub(crate) type Miller = Fq12;
+
+/// What the product of `e(Pᵢ, Qᵢ)` is before the final exponentiation, one if there are none.
+pub(crate) fn miller(pairs: &[(G1Affine, &Prepared)]) -> Miller {
     let (first, second): (Vec<_>, Vec<_>) = pairs.iter().map(|(p, q)| (*p, (*q).clone())).unzip();
-    let product = Bls12_381::final_exponentiation(Bls12_381::multi_miller_loop(first, second));
+    Bls12_381::multi_miller_loop(first, second).0
+}
+
+/// The product of pairings.
+pub(crate) fn finish(loops: Miller) -> Target {
     // There is none of zero, which no pairing is.
-    product.map_or(Fq12::ZERO, |value| value.0)
+    Bls12_381::final_exponentiation(MillerLoopOutput(loops)).map_or(Fq12::ZERO, |value| value.0)
+}
+
+/// Both results, one after the other.
+#[cfg(target_family = "wasm")]
+pub(crate) fn both<A, B>(first: impl FnOnce() -> A, second: impl FnOnce() -> B) -> (A, B) {
+    (first(), second())
 }

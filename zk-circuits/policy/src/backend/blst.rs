@@ -170,12 +170,35 @@ pub(crate) fn prepare(point: &G2Affine) -> Prepared {
     point.base()
 }
 
-/// `∏ e(Pᵢ, Qᵢ)`, one if there are none. Pairs with an identity are one, and blst's loop over several expects none.
-pub(crate) fn product(pairs: &[(G1Affine, &Prepared)]) -> Target {
-    let pairs = pairs.iter().filter(|(p, q)| !p.is_zero() && **q != Prepared::default());
-    let (first, second): (Vec<_>, Vec<_>) = pairs.map(|(p, q)| (p.base(), **q)).unzip();
-    if first.is_empty() {
-        return Target::default();
+/// A product of Miller loops.
+pub(crate) type Miller = blst_fp12;
+
+/// What the product of `e(Pᵢ, Qᵢ)` is before the final exponentiation, one if there are none. In this thread alone, with
+/// the squarings of eight at a time shared. Pairs with an identity are one.
+pub(crate) fn miller(pairs: &[(G1Affine, &Prepared)]) -> Miller {
+    let mut pairs = pairs.iter().filter(|(p, q)| !p.is_zero() && **q != Prepared::default()).peekable();
+    if pairs.peek().is_none() {
+        return Miller::default();
     }
-    Target::miller_loop_n(&second, &first).final_exp()
+    let mut loops = blst::Pairing::new(true, b"");
+    for (p, q) in pairs {
+        loops.raw_aggregate(q, &p.base());
+    }
+    loops.commit();
+    loops.as_fp12()
+}
+
+/// The product of pairings.
+pub(crate) fn finish(loops: Miller) -> Target {
+    loops.final_exp()
+}
+
+/// Both results, at the same time.
+#[allow(clippy::disallowed_methods, reason = "a thread that ends with the call, as those that blst sums in")]
+pub(crate) fn both<A: Send, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        (first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), second)
+    })
 }

@@ -87,7 +87,9 @@ fn products_are_those_of_arkworks() {
     };
     let theirs = |pairs: &[(G1Affine, G2Affine)]| {
         let second: Vec<_> = pairs.iter().map(|(_, q)| super::arkworks::prepare(q)).collect();
-        super::arkworks::product(&pairs.iter().map(|(p, _)| *p).zip(&second).collect::<Vec<_>>())
+        super::arkworks::finish(super::arkworks::miller(
+            &pairs.iter().map(|(p, _)| *p).zip(&second).collect::<Vec<_>>(),
+        ))
     };
     for length in [1, 2, 3, 8, 40] {
         let scalars: Vec<_> = (0..length).map(|_| [Fr::rand(&mut rng), Fr::rand(&mut rng)]).collect();

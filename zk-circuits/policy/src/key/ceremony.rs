@@ -2,7 +2,7 @@
 
 use zk_ceremony::FinishedCeremony;
 
-use super::{KeyError, ProvingKey, Relation, Setup, Shape, Size, is_relabelled};
+use super::{KeyError, ProvingKey, Relation, Setup, Shape, Size, blinds, is_relabelled};
 
 /// The matrices of a circuit, the very ones that proving uses: what a ceremony makes keys for.
 pub struct Matrices {
@@ -41,7 +41,8 @@ impl<R: Relation> ProvingKey<R> {
             && key.vk.gamma_abc_g1.len() == inputs
             && [key.a_query.len(), key.b_g1_query.len(), key.b_g2_query.len()] == [variables; 3]
             && key.h_query.len() == rows - 1
-            && key.l_query.len() == witnesses;
+            && key.l_query.len() == witnesses
+            && blinds(key);
         if !is_shaped {
             return Err(KeyError::OtherCircuit);
         }
