@@ -87,6 +87,9 @@ pub enum Motion {
         /// For what.
         credential_type: CredentialType,
     },
+    /// Adopts keys of the circuits by their digest, which holds the ceremony's transcript: from then on proofs are made
+    /// and taken with these alone.
+    AdoptCircuitKeys(Digest),
 }
 
 /// A member's vote for a motion; votes for the same motion and round add up.
@@ -242,7 +245,9 @@ impl Committee {
                 threshold = threshold.min(all);
             }
             Motion::SetThreshold(votes) => threshold = *votes,
-            Motion::RecogniseIssuer { .. } | Motion::WithdrawIssuer { .. } => return Ok(self.clone()),
+            Motion::RecogniseIssuer { .. } | Motion::WithdrawIssuer { .. } | Motion::AdoptCircuitKeys(_) => {
+                return Ok(self.clone());
+            }
         }
         Self::new(threshold, members)
     }

@@ -45,6 +45,8 @@ pub struct Facts {
     pub issuer_sets: BTreeMap<CredentialType, IssuerRoots>,
     /// How far revocations have come, by issuer.
     pub revocations: BTreeMap<Did, RevocationRecord>,
+    /// Digest of the circuits' keys that the committee adopted, if it did.
+    pub circuit_keys: Option<Digest>,
 }
 
 /// How old facts may be, in seconds.
@@ -97,6 +99,21 @@ pub struct Ages {
 }
 
 impl Facts {
+    /// Nothing known yet, as of a head.
+    pub fn as_of(as_of: Moment) -> Self {
+        Self {
+            as_of,
+            dids: BTreeMap::new(),
+            recognitions: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            schemas: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            issuer_sets: BTreeMap::new(),
+            revocations: BTreeMap::new(),
+            circuit_keys: None,
+        }
+    }
+
     /// The facts' ages at `now`.
     ///
     /// # Errors

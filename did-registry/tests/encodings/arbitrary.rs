@@ -85,6 +85,7 @@ fn vote() -> impl Strategy<Value = Vote> {
         }),
         (did(), credential_type())
             .prop_map(|(issuer, credential_type)| Motion::WithdrawIssuer { issuer, credential_type }),
+        any::<[u8; 32]>().prop_map(|bytes| Motion::AdoptCircuitKeys(Digest::from_bytes(bytes))),
     ];
     (motion, any::<u32>(), time()).prop_map(|(motion, round, expires)| Vote { motion, round, expires })
 }

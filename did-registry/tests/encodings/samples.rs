@@ -177,6 +177,7 @@ fn roles() -> Vec<Sample> {
         value("set-threshold", &Motion::SetThreshold(3)),
         value("recognise-issuer", &recognise),
         value("withdraw-issuer", &withdraw),
+        value("adopt-circuit-keys", &Motion::AdoptCircuitKeys(Digest::sha256(b"keys"))),
         value("vote", &vote()),
         value("ballot", &Ballot { approvals, decided: Some(at(7)) }),
         value("committee", &Committee::new(1, members).unwrap()),

@@ -114,6 +114,15 @@ pub async fn recognise_for(name: &str, committee: &[Voice], issuer: &Did) -> any
         from: now.minus(DAY),
         until: now.plus(365 * DAY),
     };
+    decide(committee, motion).await
+}
+
+/// As many members vote for a motion as it takes.
+///
+/// # Errors
+/// The ledger's refusal.
+pub async fn decide(committee: &[Voice], motion: Motion) -> anyhow::Result<()> {
+    let now = Clock::system().now();
     for member in committee.iter().take(usize::from(COMMITTEE.1)) {
         let vote = Vote { motion: motion.clone(), round: 0, expires: now.plus(DAY) };
         member.say(Operation::Role(vote)).await?;

@@ -9,7 +9,7 @@ use causeway::agency::Agency;
 use causeway::ledger::Ledger;
 use causeway::setup::Network;
 use credential::transcoding::pass_schema;
-use did_registry::{CredentialType, Schema};
+use did_registry::{CredentialType, Motion, Schema};
 use gateway::circuit_keys::CircuitKeys;
 use gateway::clock::Clock;
 use ledger_chain::Operation;
@@ -18,7 +18,7 @@ use ledger_chain::light::TrustedHead;
 
 use super::Options;
 use super::border::Border;
-use super::consortium::{HEALTH_PASS, Rules, Voice, found, recognise, recognise_for};
+use super::consortium::{HEALTH_PASS, Rules, Voice, decide, found, recognise, recognise_for};
 use super::impostor::{CLINIC_VISIT, Clinic};
 use super::jurisdiction::{Jurisdiction, Named as _, free_addresses};
 use super::process::Parties;
@@ -79,8 +79,15 @@ impl Scene {
 
         let step = stage.wait("keys of the circuits, made for development");
         let keys = directory.join("circuit-keys");
-        let provers = tokio::task::block_in_place(|| Provers::read(&CircuitKeys::write_development(&keys)?))?;
-        step.done("keys of the circuits were made, for development: a network's come from a ceremony")?;
+        let made = tokio::task::block_in_place(|| CircuitKeys::write_development(&keys))?;
+        let provers = tokio::task::block_in_place(|| Provers::read(&made))?;
+        let committee = network.members.iter();
+        let committee = committee.map(|(member, _)| Voice::of(member, ledger.client(), &network.ledger));
+        let committee = committee.collect::<Result<Vec<_>, _>>()?;
+        decide(&committee, Motion::AdoptCircuitKeys(made.digest())).await?;
+        step.done(
+            "keys of the circuits, made for development, were adopted: a network's come from a ceremony",
+        )?;
 
         let step = stage.wait("two agencies register, are recognised, and publish their rules");
         let [one, two] = free_addresses()?;
@@ -93,9 +100,6 @@ impl Scene {
         let macau = Jurisdiction::set_up(m, &home(m), (two, one), &url, &mut ledger, files, macau).await?;
         let sides = [guangdong, macau];
         let schema = population::schema();
-        let committee = network.members.iter();
-        let committee = committee.map(|(member, _)| Voice::of(member, ledger.client(), &network.ledger));
-        let committee = committee.collect::<Result<Vec<_>, _>>()?;
         let rules = agree(&ledger, &network, &committee, &sides, &schema).await?;
         let clinic = Clinic::open(&directory.join("clinic"), &mut ledger).await?;
         recognise_for(CLINIC_VISIT, &committee, clinic.did()).await?;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway::checkpoint::{Checkpoint, Proofs, Terms};
 use credential::zk::{RevocationDelta, Revocations};
-use did_registry::{Suite, canonical};
+use did_registry::{Motion, Suite, canonical};
 use gateway::circuit_keys::CircuitKeys;
 use rand::rngs::OsRng;
 use serde_json::Value;
@@ -36,6 +36,7 @@ impl Town {
             "circuit_keys_directory = {:?}\ninsecure_development_keys = true\n",
             keys.display().to_string()
         );
+        self.decide(Motion::AdoptCircuitKeys(made.digest())).await?;
         self.guangdong.stop().await?;
         self.guangdong.configure(|text| line + &text)?;
         self.guangdong.start().await?;

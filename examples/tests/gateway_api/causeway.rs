@@ -2,7 +2,7 @@
 
 use causeway::checkpoint::Checkpoint;
 use credential::{Overall, Reason};
-use did_registry::{Retirement, Timestamp};
+use did_registry::{Digest, Motion, Retirement, Timestamp};
 use rand::rngs::OsRng;
 use serde_json::json;
 use wallet::{Ready, WalletError};
@@ -130,11 +130,19 @@ async fn an_agency_without_circuit_keys_says_that_it_gives_nothing_to_prove_from
     let refused = town.provable("P1", &provers).await.unwrap_err().to_string();
     assert!(refused.contains("NO_CAUSEWAY"), "{refused}");
     town.claim(&town.offer("P1").await.unwrap()).await.expect("the other formats are there all the same");
+    // With keys, but others than the committee adopted since.
+    town.guangdong.stop().await.unwrap();
+    town.guangdong.configure(|text| text.replace("# none", "circuit_keys_directory")).unwrap();
+    town.guangdong.start().await.unwrap();
+    town.acquaint().await.unwrap();
+    town.provable("P1", &provers).await.expect("as before");
+    town.decide(Motion::AdoptCircuitKeys(Digest::sha256(b"others"))).await.unwrap();
+    town.acquaint().await.unwrap();
+    let refused = town.provable("P1", &provers).await.unwrap_err().to_string();
+    assert!(refused.contains("NO_CAUSEWAY"), "{refused}");
     // Keys for development, where that is not said.
     town.guangdong.stop().await.unwrap();
-    town.guangdong
-        .configure(|text| text.replace("# none", "circuit_keys_directory").replace("= true", "= false"))
-        .unwrap();
+    town.guangdong.configure(|text| text.replace("= true", "= false")).unwrap();
     let refused = town.guangdong.start().await.unwrap_err().to_string();
     assert!(refused.contains("made for development"), "{refused}");
 }

@@ -196,7 +196,10 @@ impl Checkpoint {
         let lock = Lock::take(&directory.join("lock"))?;
         let genesis = trust::read_genesis(&directory.join("genesis.bin"))?;
         let key = match &terms.proofs {
-            Some(proofs) => Some(GateKey::new(proofs.circuit_keys()?.policy_verifying()?)),
+            Some(proofs) => {
+                let keys = proofs.circuit_keys()?;
+                Some(GateKey::new(keys.policy_verifying()?, keys.digest()))
+            }
             None => None,
         };
         Ok(Self {
@@ -227,6 +230,12 @@ impl Checkpoint {
     /// The policy that is proved here, if proofs are taken; `None` before the first bundle too.
     pub fn proved_policy(&self) -> Option<&Policy> {
         self.trusted()?.facts().policies.get(&self.terms.proofs.as_ref()?.policy)
+    }
+
+    /// Whether proofs are taken with the circuits' keys that the committee adopted; `None` if none are taken, and before the
+    /// first bundle. With others nothing that is proved is decided.
+    pub fn has_adopted_keys(&self) -> Option<bool> {
+        Some(self.key.as_ref()?.is_adopted(self.trusted()?.facts()))
     }
 
     /// Takes a trust bundle, from whoever brings it.

@@ -1,7 +1,7 @@
 //! Votes of committee members.
 
 use did_registry::{Ballot, Committee, Did, Motion, Recognition, RegistryError, Vote};
-use ledger_chain::{Operation, Record, StateKey};
+use ledger_chain::{CircuitKeysRecord, Operation, Record, StateKey};
 
 use crate::actor::{ActorDirectory, ActorError};
 use crate::identity::{self, IdentityError};
@@ -72,6 +72,17 @@ async fn recognition(ledger: &mut Ledger, motion: &Motion) -> Result<Option<Reco
     }
 }
 
+/// The circuits' keys that the committee adopted.
+///
+/// # Errors
+/// [`LedgerError`].
+pub async fn adopted(ledger: &mut Ledger) -> Result<Option<CircuitKeysRecord>, LedgerError> {
+    match ledger.record(&StateKey::CircuitKeys).await? {
+        Some(Record::CircuitKeys(record)) => Ok(Some(record)),
+        _ => Ok(None),
+    }
+}
+
 /// Whether the ledger is as the motion wants it already.
 async fn is_done(ledger: &mut Ledger, committee: &Committee, motion: &Motion) -> Result<bool, LedgerError> {
     let now = recognition(ledger, motion).await?;
@@ -82,6 +93,9 @@ async fn is_done(ledger: &mut Ledger, committee: &Committee, motion: &Motion) ->
         (Motion::RecogniseIssuer { from, until, .. }, Some(now)) => now.from == *from && now.until == *until,
         (Motion::WithdrawIssuer { .. }, Some(now)) => now.until <= ledger.head().head().time,
         (Motion::RecogniseIssuer { .. } | Motion::WithdrawIssuer { .. }, None) => false,
+        (Motion::AdoptCircuitKeys(digest), _) => {
+            adopted(ledger).await?.is_some_and(|it| it.digest == *digest)
+        }
     })
 }
 

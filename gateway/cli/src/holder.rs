@@ -7,11 +7,11 @@ use credential::exchange::ChallengeResponse;
 use credential::facts::{AgeLimits, Facts};
 use credential::{Finding, Part, Policy, Reason};
 use did_registry::{CredentialType, Did, Digest, Suite, Timestamp};
+use gateway::circuit_keys::CircuitKeys;
 use gateway::clock::Clock;
 use ledger_chain::Genesis;
 use rand::{CryptoRng, RngCore};
 use wallet::{Answer, Application, Claim, HeldPass, Holding, WalletError};
-use zk_policy::{HolderCircuit, ProvingKey};
 
 use crate::agency::{Agency, ReceiptAnswer};
 use crate::trust::{TrustFile, Verified};
@@ -96,18 +96,20 @@ pub async fn claim<R: RngCore + CryptoRng>(
     file: &mut WalletFile,
     agency: &Agency,
     genesis: Genesis,
-    (code, proofs): (&str, Option<&ProvingKey<HolderCircuit>>),
+    (code, proofs): (&str, Option<&CircuitKeys>),
     clock: &Clock,
     rng: &mut R,
 ) -> Result<Claimed, WalletFileError> {
     let info = agency.info().await?;
     same_ledger(&genesis, &info.ledger)?;
     let trust = file.follow(agency, genesis).await?;
-    fresh(&trust, clock.now())?;
+    let facts = fresh(&trust, clock.now())?;
     let mut begun = Claim::begin(code, &info.did, Suite::P256, rng);
-    if let Some(key) = proofs {
+    if let Some(keys) = proofs {
+        keys.check_adopted(facts)?;
+        let key = tokio::task::block_in_place(|| keys.holder_proving())?;
         let secret = file.wallet.next_secret(rng);
-        begun = tokio::task::block_in_place(|| Claim::with_proofs(begun, secret, key, rng));
+        begun = tokio::task::block_in_place(|| Claim::with_proofs(begun, secret, &key, rng));
     }
     let (claim, request) = begun;
     let issued = agency.claim(&request).await?;

@@ -95,6 +95,8 @@ struct CausewayKeys {
     key: (String, SigningKey),
     /// Verifies that who asks for one knows the secret it is bound to.
     holder: VerifyingKey<HolderCircuit>,
+    /// Digest of the keys that it is one of.
+    digest: Digest,
 }
 
 /// Why the agency does not do what it is asked.
@@ -150,7 +152,9 @@ pub enum AgencyError {
     #[error("this policy gives no pass")]
     NoPass,
     /// No keys for Causeway credentials.
-    #[error("this agency issues no Causeway credentials: it has no Jubjub key, or no keys of the circuits")]
+    #[error(
+        "this agency issues no Causeway credentials: it has no Jubjub key, or not the circuits' keys that the committee adopted"
+    )]
     NoCauseway,
     /// The keys of the circuits.
     #[error(transparent)]
@@ -196,7 +200,11 @@ impl Agency {
         let causeway = match (keys.assertion_jubjub, config.circuit_keys()?) {
             (Some(key), Some(circuit)) => {
                 let holder = circuit.holder_verifying()?;
-                Some(CausewayKeys { key: (own_key(&trust, &did, &key)?, key), holder })
+                Some(CausewayKeys {
+                    key: (own_key(&trust, &did, &key)?, key),
+                    holder,
+                    digest: circuit.digest(),
+                })
             }
             _ => None,
         };

@@ -7,12 +7,13 @@
 //! ```
 //! Nothing here is secret. What a wallet proves with must be what it was meant to be, though: with a key that somebody made
 //! up, a proof could tell what it hides. So each file is held against its digest, and [`CircuitKeys::digest`] is what a
-//! committee anchors.
+//! committee adopts on the ledger: nobody proves or verifies with other keys.
 
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use credential::facts::Facts;
 use did_registry::Digest;
 use serde::{Deserialize, Serialize};
 use zk_policy::{HolderCircuit, KeyError, PolicyCircuit, ProvingKey, Relation, Setup, VerifyingKey};
@@ -53,6 +54,17 @@ pub enum CircuitKeysError {
     /// There are keys already.
     #[error("keys are never overwritten, and {path} has some", path = .0.display())]
     Exists(PathBuf),
+    /// Other keys than the ledger's.
+    #[error(
+        "the circuits' keys in use are those that the committee adopted, {adopted}; those here have digest {here}",
+        adopted = adopted.map_or("none so far".to_owned(), |digest| digest.to_string())
+    )]
+    NotAdopted {
+        /// What the ledger has.
+        adopted: Option<Digest>,
+        /// What is here.
+        here: Digest,
+    },
     /// A key that does not serve.
     #[error("{name}: {error}")]
     Key {
@@ -170,6 +182,14 @@ impl CircuitKeys {
         self.list.transcript.as_ref()
     }
 
+    /// Whether the committee adopted these keys.
+    ///
+    /// # Errors
+    /// [`CircuitKeysError::NotAdopted`].
+    pub fn check_adopted(&self, facts: &Facts) -> Result<(), CircuitKeysError> {
+        check_adopted(&self.digest(), facts)
+    }
+
     /// What proves policies.
     ///
     /// # Errors
@@ -226,6 +246,13 @@ impl CircuitKeys {
     }
 }
 
+pub(crate) fn check_adopted(here: &Digest, facts: &Facts) -> Result<(), CircuitKeysError> {
+    match facts.circuit_keys {
+        Some(adopted) if adopted == *here => Ok(()),
+        adopted => Err(CircuitKeysError::NotAdopted { adopted, here: *here }),
+    }
+}
+
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CircuitKeysError> {
     let failed = |error| CircuitKeysError::File { path: path.to_owned(), error };
     let mut bytes = Vec::new();
@@ -235,6 +262,8 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CircuitKeysError> {
 
 #[cfg(test)]
 mod tests {
+    use did_registry::{Moment, Timestamp};
+
     use super::*;
 
     #[test]
@@ -260,6 +289,20 @@ mod tests {
             };
             assert!(matches!(refused, Err(CircuitKeysError::Key { error: KeyError::Digest, .. })), "{name}");
             fs::write(&path, whole).unwrap();
+        }
+    }
+
+    #[test]
+    fn keys_count_once_the_committee_adopted_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = CircuitKeys::write_development(directory.path()).unwrap();
+        let beginning = Moment { height: 0, time: Timestamp::default() };
+        let mut facts = Facts { circuit_keys: Some(keys.digest()), ..Facts::as_of(beginning) };
+        keys.check_adopted(&facts).unwrap();
+        for adopted in [None, Some(Digest::sha256(b"others"))] {
+            facts.circuit_keys = adopted;
+            let refused = keys.check_adopted(&facts).unwrap_err().to_string();
+            assert!(refused.contains(&keys.digest().to_string()) && refused.contains("adopted"), "{refused}");
         }
     }
 

@@ -86,16 +86,7 @@ impl TrustBundle {
     pub fn verify(&self, trusted: &TrustedHead) -> Result<(TrustedHead, Facts), BundleError> {
         let next = trusted.follow(&self.head, self.consistency.as_ref())?;
         let as_of = Moment { height: next.head().height, time: next.head().time };
-        let mut facts = Facts {
-            as_of,
-            dids: BTreeMap::new(),
-            recognitions: BTreeMap::new(),
-            policies: BTreeMap::new(),
-            schemas: BTreeMap::new(),
-            statuses: BTreeMap::new(),
-            issuer_sets: BTreeMap::new(),
-            revocations: BTreeMap::new(),
-        };
+        let mut facts = Facts::as_of(as_of);
         let mut heads = Heads::new();
         for proof in &self.records {
             let proven = next.record(proof)?;
@@ -120,6 +111,9 @@ impl TrustBundle {
                 }
                 (StateKey::Revocation(did), Some(Record::Revocation(record))) => {
                     facts.revocations.insert(did.clone(), record);
+                }
+                (StateKey::CircuitKeys, Some(Record::CircuitKeys(record))) => {
+                    facts.circuit_keys = Some(record.digest);
                 }
                 _ => {} // proved, and of no use to a checkpoint
             }

@@ -13,8 +13,8 @@ use did_registry::{
 };
 
 use crate::{
-    AnchorOperation, AnchorRecord, Genesis, Latest, Operation, PolicyRecord, ReceiptBatch, ReceiptRecord,
-    SchemaRecord, StateKey, StatusHead, StatusRecord, TRANSACTION_BYTES, VerifiedTransaction,
+    AnchorOperation, AnchorRecord, CircuitKeysRecord, Genesis, Latest, Operation, PolicyRecord, ReceiptBatch,
+    ReceiptRecord, SchemaRecord, StateKey, StatusHead, StatusRecord, TRANSACTION_BYTES, VerifiedTransaction,
 };
 
 mod fold;
@@ -281,7 +281,7 @@ fn role(overlay: &Overlay<'_>, actor: &Did, vote: &Vote, at: Moment) -> Result<V
     let subject = match &vote.motion {
         Motion::AddMember(did) | Motion::RemoveMember(did) => Some(did),
         Motion::RecogniseIssuer { issuer, .. } | Motion::WithdrawIssuer { issuer, .. } => Some(issuer),
-        Motion::SetThreshold(_) => None,
+        Motion::SetThreshold(_) | Motion::AdoptCircuitKeys(_) => None,
     };
     if let Some(did) = subject
         && overlay.get::<DidRecord>(&StateKey::Did(did.clone())).is_none()
@@ -314,6 +314,10 @@ fn role(overlay: &Overlay<'_>, actor: &Did, vote: &Vote, at: Moment) -> Result<V
                 writes.push(write(key, &recognition.withdrawn(at)));
             }
             Motion::RemoveMember(did) => writes.push(write(StateKey::Dismissal(did.clone()), &at)),
+            Motion::AdoptCircuitKeys(digest) => {
+                let record = CircuitKeysRecord { digest: *digest, decided: at };
+                writes.push(write(StateKey::CircuitKeys, &record));
+            }
             Motion::AddMember(_) | Motion::SetThreshold(_) => {}
         }
     }

@@ -39,6 +39,7 @@ pub use block::{
 pub use execute::{Changes, Committed, Overlay, Refusal, execute, genesis};
 pub use operation::{AnchorOperation, Operation, ReceiptBatch, ReceiptKind, StatusHead};
 pub use state::{
-    AnchorRecord, Latest, PolicyRecord, ReceiptRecord, Record, SchemaRecord, StateKey, StatusRecord,
+    AnchorRecord, CircuitKeysRecord, Latest, PolicyRecord, ReceiptRecord, Record, SchemaRecord, StateKey,
+    StatusRecord,
 };
 pub use transaction::{SignedTransaction, TRANSACTION_BYTES, Transaction, VerifiedTransaction};

@@ -53,6 +53,8 @@ pub enum StateKey {
     IssuersOf(CredentialType),
     /// Every type that somebody was ever recognised for, `BTreeSet<CredentialType>`.
     TypesOf(Did),
+    /// The circuits' keys that the committee adopted last, [`CircuitKeysRecord`].
+    CircuitKeys,
 }
 
 impl StateKey {
@@ -77,6 +79,7 @@ impl StateKey {
             Self::IssuerSet(_) => "issuer-set",
             Self::IssuersOf(_) => "issuers-of",
             Self::TypesOf(_) => "types-of",
+            Self::CircuitKeys => "circuit-keys",
         }
     }
 
@@ -146,6 +149,15 @@ pub struct ReceiptRecord {
     pub anchored: Moment,
 }
 
+/// Adopted keys of the circuits.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct CircuitKeysRecord {
+    /// Digest of the ceremony's transcript and of each key.
+    pub digest: Digest,
+    /// When the committee decided.
+    pub decided: Moment,
+}
+
 /// A record's type knows nothing of its key; this says which bytes a key's record decodes to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(untagged)]
@@ -182,6 +194,8 @@ pub enum Record {
     Dids(BTreeSet<Did>),
     /// Under [`StateKey::TypesOf`].
     Types(BTreeSet<CredentialType>),
+    /// Under [`StateKey::CircuitKeys`].
+    CircuitKeys(CircuitKeysRecord),
 }
 
 impl Record {
@@ -210,6 +224,7 @@ impl Record {
             StateKey::IssuerSet(_) => Self::IssuerSet(Box::new(get(bytes)?)),
             StateKey::IssuersOf(_) => Self::Dids(get(bytes)?),
             StateKey::TypesOf(_) => Self::Types(get(bytes)?),
+            StateKey::CircuitKeys => Self::CircuitKeys(get(bytes)?),
         })
     }
 }

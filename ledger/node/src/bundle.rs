@@ -87,7 +87,8 @@ impl Ledger {
             }
         }
         let sets = kinds.into_iter().map(StateKey::IssuerSet);
-        for key in sets.chain(dids.iter().cloned().map(StateKey::Revocation)) {
+        let own = std::iter::once(StateKey::CircuitKeys).chain(sets);
+        for key in own.chain(dids.iter().cloned().map(StateKey::Revocation)) {
             gathered.add(&key)?;
         }
         for key in schemas.into_iter().map(StateKey::Schema).chain(dids.into_iter().map(StateKey::Did)) {

@@ -204,6 +204,7 @@ impl World {
                 statuses: BTreeMap::new(),
                 issuer_sets: BTreeMap::new(),
                 revocations: BTreeMap::new(),
+                circuit_keys: None,
             },
             agency,
             list: StatusList::new(2, 1_024).unwrap(),

@@ -148,13 +148,31 @@ impl Examined {
 #[derive(Debug)]
 pub struct GateKey {
     key: VerifyingKey,
+    /// Digest of the keys that it is one of.
+    digest: Digest,
     prepared: Mutex<Option<Arc<Verifier<'static>>>>,
 }
 
 impl GateKey {
-    /// A key from the circuits' setup.
-    pub fn new(key: VerifyingKey) -> Self {
-        Self { key, prepared: Mutex::default() }
+    /// A key from the circuits' setup, of the keys whose digest a committee adopts.
+    pub fn new(key: VerifyingKey, digest: Digest) -> Self {
+        Self { key, digest, prepared: Mutex::default() }
+    }
+
+    /// Whether it is one of the keys that the committee adopted.
+    pub fn is_adopted(&self, facts: &Facts) -> bool {
+        facts.circuit_keys == Some(self.digest)
+    }
+
+    /// With other keys than the ledger's nothing is verified: what they accept may be anybody's invention.
+    fn examine(&self, shown: &Shown, policy: &Digest, facts: &Facts, gate: &Gate<'_>) -> Examined {
+        let mut examined = shown.examine(policy, facts, gate);
+        if !self.is_adopted(facts) {
+            let detail = "the circuits' keys here are not those that the committee adopted";
+            examined.verdict.integrity = Part::Open(Finding::new(Reason::KeyUnknown, detail));
+            examined.statement = None;
+        }
+        examined
     }
 
     /// Decides on one thing shown.
@@ -165,7 +183,7 @@ impl GateKey {
         facts: &Facts,
         gate: &Gate<'_>,
     ) -> (Verdict, Option<Ages>) {
-        let examined = shown.examine(policy, facts, gate);
+        let examined = self.examine(shown, policy, facts, gate);
         let statement = examined.statement.as_ref();
         let holds = statement.is_some_and(|it| self.prepared(it).verify(it, &shown.proof));
         examined.conclude(holds)
@@ -180,7 +198,8 @@ impl GateKey {
         gate: &Gate<'_>,
         rng: &mut R,
     ) -> Vec<(Verdict, Option<Ages>)> {
-        let examined: Vec<Examined> = shown.iter().map(|one| one.examine(policy, facts, gate)).collect();
+        let examined: Vec<Examined> =
+            shown.iter().map(|one| self.examine(one, policy, facts, gate)).collect();
         let mut left: Vec<usize> = (0..examined.len()).collect();
         let mut holding = BTreeSet::new();
         // Those with the same terms are verified together: most, at a gate and on a day.

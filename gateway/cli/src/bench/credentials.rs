@@ -91,6 +91,7 @@ impl Office {
             statuses: BTreeMap::from([(status.uri.clone(), snapshot)]),
             issuer_sets: BTreeMap::new(),
             revocations: BTreeMap::new(),
+            circuit_keys: None,
         };
         Ok(Self {
             ed25519: (issuer.url("ed25519-1"), ed25519),

@@ -130,6 +130,7 @@ impl Office {
             statuses: BTreeMap::new(),
             issuer_sets: BTreeMap::from([(kind, roots)]),
             revocations: BTreeMap::new(),
+            circuit_keys: None,
         };
         Ok(Self { facts, policy, witness, now })
     }

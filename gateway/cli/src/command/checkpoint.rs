@@ -186,6 +186,11 @@ async fn import(directory: &Path, source: &str, screen: &mut Screen<'_>) -> anyh
         ("status lists", facts.statuses.len().to_string()),
         ("next time", bundle::errand(Some(head.height))),
     ])?;
+    if checkpoint.has_adopted_keys() == Some(false) {
+        let detail =
+            "the circuits' keys here are not those that the committee adopted: no proof is decided on";
+        screen.headline(Tone::Warning, "keys", detail)?;
+    }
     Ok(Ending::Good)
 }
 

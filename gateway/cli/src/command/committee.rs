@@ -8,9 +8,10 @@ use comfy_table::Cell;
 use did_registry::{CredentialType, Date, Did, Motion, Timestamp};
 use ledger_chain::{Record, StateKey};
 
+use super::wallet::KeysArgs;
 use super::{Ending, NodeAddress, World};
 use crate::actor::ActorDirectory;
-use crate::committee::{committee, vote};
+use crate::committee::{adopted, committee, vote};
 use crate::ledger::Ledger;
 use crate::screen::{Screen, Tone, Waiting, toned};
 
@@ -65,7 +66,14 @@ pub(super) enum CommitteeCommand {
         #[arg(long, value_name = "K")]
         votes: u16,
     },
-    /// Show the committee, and whom it recognises.
+    /// Adopt the circuits' keys that a ceremony ended in: from then on proofs are made and taken with these alone.
+    AdoptKeys {
+        #[command(flatten)]
+        ballot: BallotArgs,
+        #[command(flatten)]
+        keys: KeysArgs,
+    },
+    /// Show the committee, what it adopted, and whom it recognises.
     Members {
         /// Any actor's directory: it pins the ledger.
         directory: PathBuf,
@@ -125,6 +133,13 @@ pub(super) async fn run(command: CommitteeCommand, world: World<'_, '_>) -> anyh
         }
         CommitteeCommand::Threshold { ballot, votes } => {
             cast(ballot, Motion::SetThreshold(votes), world).await
+        }
+        CommitteeCommand::AdoptKeys { ballot, keys } => {
+            // Read in full: nobody votes for keys that do not fit their digest.
+            let keys = keys.open()?;
+            keys.policy_verifying()?;
+            keys.holder_verifying()?;
+            cast(ballot, Motion::AdoptCircuitKeys(keys.digest()), world).await
         }
         CommitteeCommand::Members { directory, node } => {
             let mut ledger = node.connect(&ActorDirectory::open(&directory)?).await?;
@@ -187,6 +202,10 @@ async fn members(ledger: &mut Ledger, screen: &mut Screen<'_>) -> anyhow::Result
     screen.headline(Tone::Good, "committee", format!("{threshold} of {count} decide"))?;
     for member in committee.members() {
         screen.line(format!("  {member}"))?;
+    }
+    match adopted(ledger).await? {
+        Some(keys) => screen.line(format!("circuits' keys {}, since {}", keys.digest, keys.decided.time))?,
+        None => screen.line("no circuits' keys are adopted yet: nobody proves anything")?,
     }
     let now = ledger.head().head().time;
     let mut rows = Vec::new();

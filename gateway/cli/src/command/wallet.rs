@@ -10,7 +10,8 @@ use credential::{Part, Policy};
 use did_registry::Did;
 use ledger_chain::Genesis;
 use ledger_chain::receipt::Anchored;
-use proofs::{KeysArgs, PrepareArgs, ProveArgs};
+pub(super) use proofs::KeysArgs;
+use proofs::{PrepareArgs, ProveArgs};
 use rand::rngs::OsRng;
 use serde_json::Value;
 use wallet::{Answer, ConsentReceipt, WalletError};
@@ -139,7 +140,7 @@ pub(super) async fn run(args: WalletArgs, world: World<'_, '_>) -> anyhow::Resul
     match command {
         WalletCommand::Prepare(_) | WalletCommand::Prove(_) => unreachable!("handled above"),
         WalletCommand::Claim { url, code, keys } => {
-            let keys = keys.given()?.map(|keys| keys.holder_proving()).transpose()?;
+            let keys = keys.given()?;
             let agency = Agency::new(&url)?;
             let pinned = file.genesis(genesis)?;
             let waiting = Waiting::on("the agency issues, and the ledger anchors");

@@ -40,12 +40,14 @@ impl Surroundings {
     /// fresh as the issuer's gateway gives them.
     ///
     /// # Errors
-    /// [`WalletFileError`]; [`WalletError::PolicyNotAnchored`] and the like for a policy that nobody should prove.
+    /// [`WalletFileError`], for keys too that the committee did not adopt; [`WalletError::PolicyNotAnchored`] and the like
+    /// for a policy that nobody should prove.
     pub async fn gather(
         file: &WalletFile,
         genesis: &Genesis,
         verifier: Option<&Did>,
         policy: &str,
+        keys: &CircuitKeys,
         clock: &Clock,
     ) -> Result<Self, WalletFileError> {
         let known = file.all_trust(genesis)?;
@@ -68,6 +70,7 @@ impl Surroundings {
             trust = newer;
         }
         let facts = fresh(&trust, clock.now())?;
+        keys.check_adopted(facts)?;
         let revocations = revocations(file, facts, &issuer, gateway.as_ref()).await?;
         Ok(Self { trust, policy, credential, revocations })
     }

@@ -9,6 +9,7 @@
 
 mod committee;
 mod offline;
+mod proofs;
 mod recovery;
 mod town;
 

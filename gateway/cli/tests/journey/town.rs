@@ -8,12 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use causeway::actor::ActorDirectory;
 use causeway::command::{self, Cli, Ending, World};
+use causeway::committee::vote;
+use causeway::ledger::Ledger;
 use causeway::screen::Screen;
 use clap::Parser as _;
 use credential::presentation::document_digest;
 use credential::transcoding::pass_schema;
-use did_registry::{CredentialType, Timestamp};
+use did_registry::{CredentialType, Digest, Motion, Timestamp};
 use gateway::clock::Clock;
 use ledger_node::{Config, Node, RunningNode};
 use serde_json::{Value, json};
@@ -40,6 +43,8 @@ pub(crate) struct Town {
     pub(crate) schema: String,
     pub(crate) entry: String,
     pub(crate) gate: String,
+    /// Macau's policy that is proved.
+    pub(crate) proved: String,
 }
 
 impl Drop for Town {
@@ -100,6 +105,7 @@ impl Town {
             schema: String::new(),
             entry: String::new(),
             gate: String::new(),
+            proved: String::new(),
         };
         town.good(&["network", "new", "network"]).await;
         town
@@ -189,6 +195,12 @@ impl Town {
             policy("gate", "HealthPass", &passes, json!([is("colour", "green")]), json!([]), Value::Null);
         self.published("policy", entry.clone(), "guangdong").await;
         self.entry = self.published("policy", entry.clone(), "macau").await;
+        let mut proved = entry.clone();
+        proved["name"] = "proved".into();
+        proved["pass"] = Value::Null;
+        proved["retained"] = json!([]);
+        proved["proof"] = json!({"epoch_hours": 24, "scope": "gate-and-day"});
+        self.proved = self.published("policy", proved, "macau").await;
         self.gate = self.published("policy", gate, "macau").await;
         let entry_again = self.published("policy", entry, "macau").await;
         assert_eq!(entry_again, self.entry, "publishing again is harmless");
@@ -199,6 +211,25 @@ impl Town {
         std::fs::write(self.path("publish.json"), content.to_string()).unwrap();
         let text = self.good(&[what, "publish", "publish.json", by]).await;
         text.lines().last().unwrap().trim().to_owned()
+    }
+
+    /// The committee adopts keys of the circuits that nobody has.
+    pub(crate) async fn adopt_others(&self) {
+        let genesis = causeway::trust::read_genesis(&self.path("network/genesis.bin")).unwrap();
+        let mut ledger = Ledger::connect(&self.node, genesis).await.unwrap();
+        let members =
+            [1, 2].map(|n| ActorDirectory::open(&self.path(&format!("network/members/{n}"))).unwrap());
+        let motion = Motion::AdoptCircuitKeys(Digest::sha256(b"others"));
+        let voted = vote(&mut ledger, &members, &motion, None, now().plus(86_400)).await.unwrap();
+        assert!(voted.ballot.unwrap().decided.is_some());
+    }
+
+    /// Starts a gateway anew with another configuration.
+    pub(crate) fn configure(&mut self, home: &str, change: impl FnOnce(String) -> String) {
+        self.stop(home);
+        let path = self.path(home).join("gateway.toml");
+        std::fs::write(&path, change(std::fs::read_to_string(&path).unwrap())).unwrap();
+        self.process(home, &["gateway", "run", home]);
     }
 
     pub(crate) async fn recognise(&self, did: &str, kind: &str) -> Done {

@@ -16,6 +16,7 @@ use super::lists::StatusLists;
 use super::rows::{CommitmentKind, ISSUED, IssuedRow, OFFERS, OfferRow};
 use super::{Agency, AgencyError, note};
 use crate::audit::Subject;
+use crate::circuit_keys::check_adopted;
 use crate::record::{self, RECORDS, Record, RecordStatus};
 use crate::schemas;
 use crate::vault::{Batch, Column, RowId, Vault};
@@ -90,7 +91,13 @@ impl Agency {
         let proved = match (&request.causeway, &self.causeway) {
             (None, _) => None,
             (Some(_), None) => return Err(AgencyError::NoCauseway),
-            (Some(proof), Some(keys)) => Some(proof.verify(&keys.holder, &self.did, &request.code)?),
+            (Some(proof), Some(keys)) => {
+                if let Err(error) = check_adopted(&keys.digest, &self.trust.view().facts) {
+                    tracing::warn!(%error, "no Causeway credential is issued");
+                    return Err(AgencyError::NoCauseway);
+                }
+                Some(proof.verify(&keys.holder, &self.did, &request.code)?)
+            }
         };
         let now = self.clock.now();
         let signed = self.vault.write(|change| {

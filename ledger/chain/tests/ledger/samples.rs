@@ -111,7 +111,7 @@ fn recover() -> DidOperation {
     DidOperation::RequestRecovery(recovery, approvals)
 }
 
-fn motions() -> [Motion; 5] {
+fn motions() -> [Motion; 6] {
     let (issuer, credential_type) = (did(4), kind());
     let (from, until) = (time(1_600_000_000), time(1_700_000_000));
     [
@@ -125,6 +125,7 @@ fn motions() -> [Motion; 5] {
             until,
         },
         Motion::WithdrawIssuer { issuer, credential_type },
+        Motion::AdoptCircuitKeys(root(6)),
     ]
 }
 
@@ -180,6 +181,7 @@ pub(crate) fn name(operation: &Operation) -> &'static str {
         Operation::Role(Vote { motion: Motion::SetThreshold(_), .. }) => "role-set-threshold",
         Operation::Role(Vote { motion: Motion::RecogniseIssuer { .. }, .. }) => "role-recognise-issuer",
         Operation::Role(Vote { motion: Motion::WithdrawIssuer { .. }, .. }) => "role-withdraw-issuer",
+        Operation::Role(Vote { motion: Motion::AdoptCircuitKeys(_), .. }) => "role-adopt-circuit-keys",
         Operation::Schema(_) => "schema",
         Operation::Policy(_) => "policy",
         Operation::Status(_) => "status",

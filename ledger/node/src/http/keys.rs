@@ -12,7 +12,7 @@ const KEY_BYTES: usize = 4096;
 /// A key from `namespace` and the rest of the path, whose parts are divided by `/`.
 ///
 /// ```text
-/// committee · did/{did} · actor/{did} · ballot/{id} · schema/{id} · policy/{id}
+/// committee · circuit-keys · did/{did} · actor/{did} · ballot/{id} · schema/{id} · policy/{id}
 /// issuer/{type}/{did} · schema-latest/{did}/{type} · policy-latest/{did}/{name}
 /// status/{did}/{list} · anchor/{did}/{root} · receipt/{did}/{root} · dismissal/{did}
 /// signature/{did}/{root}/{signer} · revocation/{did} · issuer-set/{type} · issuers-of/{type} · types-of/{did}
@@ -23,6 +23,7 @@ pub(super) fn from_path(namespace: &str, rest: &str) -> Result<StateKey, Registr
     let digits = |text: &str| text.parse().map_err(|_| rule());
     Ok(match namespace {
         "committee" if rest.is_empty() => StateKey::Committee,
+        "circuit-keys" if rest.is_empty() => StateKey::CircuitKeys,
         "did" => StateKey::Did(rest.parse()?),
         "actor" => StateKey::Actor(rest.parse()?),
         "dismissal" => StateKey::Dismissal(rest.parse()?),

@@ -63,6 +63,7 @@ impl World {
             statuses: BTreeMap::new(),
             issuer_sets: BTreeMap::new(),
             revocations: BTreeMap::new(),
+            circuit_keys: Some(Digest::sha256(b"keys")),
         };
         let roots = IssuerRoots::after(None, RootBytes::of(&Element::from(1)), at(-9)).unwrap();
         let set = folded(&facts, &kind);
@@ -81,7 +82,7 @@ impl World {
         let status = StatusTree::new().witness(place.0);
         let witness = Witness { credential, secret, issuer, status };
         let proving = ProvingKey::insecure_development();
-        let key = GateKey::new(proving.verifying_key());
+        let key = GateKey::new(proving.verifying_key(), Digest::sha256(b"keys"));
         Self { facts, policy: policy.id(), witness, proving, key, rng }
     }
 
@@ -177,6 +178,23 @@ fn another_nonce_or_audience_than_was_signed_is_refused() {
     assert_eq!(refused(&world.verify(&paper), |it| &it.freshness), Reason::WrongAudience);
     let verdict = world.verify_at(&shown, "Lane 2", noon(0));
     assert_eq!(refused(&verdict, |it| &it.freshness), Reason::WrongAudience);
+}
+
+#[test]
+fn with_keys_that_the_committee_did_not_adopt_nothing_is_decided() {
+    let mut world = World::new();
+    let shown = world.prepare(GATE, today()).show(GATE, NONCE_OF_LANE);
+    for adopted in [None, Some(Digest::sha256(b"others"))] {
+        world.facts.circuit_keys = adopted;
+        let verdict = world.verify(&shown);
+        let Part::Open(finding) = &verdict.integrity else { panic!("{verdict:?}") };
+        assert_eq!(finding.code, Reason::KeyUnknown);
+        assert_ne!(verdict.overall(), Overall::Accept);
+        let gate = Gate { name: GATE, now: noon(0), limits: AgeLimits::default() };
+        let together = [shown.clone(), shown.clone()];
+        let all = world.key.verify_all(&together, &world.policy, &world.facts, &gate, &mut world.rng);
+        assert!(all.iter().all(|(each, _)| *each == verdict));
+    }
 }
 
 #[test]

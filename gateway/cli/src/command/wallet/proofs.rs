@@ -44,7 +44,7 @@ impl KeysArgs {
         Ok(self.directory.as_ref().map(|path| CircuitKeys::open(path, accepted)).transpose()?)
     }
 
-    fn open(&self) -> anyhow::Result<CircuitKeys> {
+    pub(in crate::command) fn open(&self) -> anyhow::Result<CircuitKeys> {
         self.given()?
             .context("proofs are made with the circuits' keys: name their directory with --circuit-keys")
     }
@@ -107,8 +107,8 @@ pub(super) async fn prepare(
     args: PrepareArgs,
     world: World<'_, '_>,
 ) -> anyhow::Result<Ending> {
-    let key =
-        tokio::task::block_in_place(|| args.keys.open()?.policy_proving().map_err(anyhow::Error::from))?;
+    let keys = args.keys.open()?;
+    let key = tokio::task::block_in_place(|| keys.policy_proving())?;
     if let (Some(policy), Some(gate)) = (&args.policy, &args.gate) {
         let mut file = WalletFile::open(path)?;
         let pinned = file.genesis(genesis)?;
@@ -120,7 +120,7 @@ pub(super) async fn prepare(
         file.save()?;
     }
     loop {
-        let made = fill_all(path, genesis, &key, &world.clock).await?;
+        let made = fill_all(path, genesis, (&keys, &key), &world.clock).await?;
         let stock = WalletFile::open_when_free(path)?.wallet.stock.len();
         if made > 0 || args.watch.is_none() {
             world.screen.headline(
@@ -140,7 +140,7 @@ pub(super) async fn prepare(
 async fn fill_all(
     path: &Path,
     genesis: Option<&Path>,
-    key: &ProvingKey,
+    (keys, key): (&CircuitKeys, &ProvingKey),
     clock: &Clock,
 ) -> anyhow::Result<usize> {
     let mut made = 0;
@@ -151,7 +151,7 @@ async fn fill_all(
     for plan in plans {
         let file = WalletFile::open_when_free(path)?;
         let policy = plan.policy.to_string();
-        let surroundings = Box::pin(Surroundings::gather(&file, &pinned, None, &policy, clock)).await?;
+        let surroundings = Box::pin(Surroundings::gather(&file, &pinned, None, &policy, keys, clock)).await?;
         drop(file);
         let bar = ProgressBar::new(0).with_message(format!("proofs for {}", plan.gate));
         let style = ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos} of {len}");
@@ -186,7 +186,7 @@ pub(super) async fn prove(
         None => args.policy.clone().context("a page is for a policy")?,
     };
     let waiting = Waiting::on("the wallet looks at issuers and revocations");
-    let gathered = Box::pin(Surroundings::gather(&file, &pinned, None, &asked, &clock)).await;
+    let gathered = Box::pin(Surroundings::gather(&file, &pinned, None, &asked, &keys, &clock)).await;
     drop(waiting);
     let surroundings = gathered?;
     let now = clock.now();

@@ -54,6 +54,21 @@ fn two_of_three_recognise_an_issuer_and_withdraw_it() {
 }
 
 #[test]
+fn two_of_three_adopt_keys_of_the_circuits_and_later_others() {
+    let mut world = World::new();
+    let adopted = |world: &World| world.get::<CircuitKeysRecord>(&StateKey::CircuitKeys);
+    let (first, second) = (Digest::sha256(b"first"), Digest::sha256(b"second"));
+    world.send(0, vote(Motion::AdoptCircuitKeys(first), 1)).unwrap();
+    refused(world.send(ISSUER, vote(Motion::AdoptCircuitKeys(first), 1)), "NOT_MEMBER");
+    assert_eq!(adopted(&world), None, "one vote decides nothing");
+    world.send(1, vote(Motion::AdoptCircuitKeys(first), 1)).unwrap();
+    assert_eq!(adopted(&world), Some(CircuitKeysRecord { digest: first, decided: world.at }));
+    world.commit(10);
+    world.decide(&Motion::AdoptCircuitKeys(second), 1);
+    assert_eq!(adopted(&world), Some(CircuitKeysRecord { digest: second, decided: world.at }));
+}
+
+#[test]
 fn only_members_vote() {
     let mut world = World::new();
     for stranger in [ISSUER, ANYBODY] {
