@@ -80,7 +80,7 @@ fn what_linting_needs_is_named_and_added_where_rustup_is() {
 #[test]
 fn missing_test_data_is_named_by_the_place_where_it_belongs() {
     let machine = Machine::new();
-    for folder in ["dcc", "vectors"] {
+    for folder in ["certlogic", "dcc", "vectors"] {
         let place = machine.path("shared/data").join(folder);
         let (good, said) = machine.setup("data");
         assert!(!good && said.contains(&format!("expected in {}, beside", place.display())), "{said}");

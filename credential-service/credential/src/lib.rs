@@ -6,7 +6,7 @@
 //!
 //! **Spec.** [RFC 9901](https://www.rfc-editor.org/rfc/rfc9901) SD-JWT and SD-JWT VC (`dc+sd-jwt`);
 //! [VC Data Integrity EdDSA](https://www.w3.org/TR/vc-di-eddsa/) `eddsa-jcs-2022`;
-//! Token Status List (IETF OAuth); EU DCC (HCERT, schema 1.3.0).
+//! Token Status List (IETF OAuth); EU DCC (HCERT, schema 1.3.0); CertLogic 1.3.3.
 //!
 //! **Picture.**
 //! ```text
@@ -24,6 +24,7 @@
 
 pub mod anchor;
 pub mod cbor;
+pub mod certlogic;
 pub mod consent;
 pub mod cose;
 pub mod cwt;

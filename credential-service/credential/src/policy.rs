@@ -2,7 +2,9 @@
 //!
 //! A policy is anchored on the ledger and named by its hash, so neither side can swap it (W6, W10). It
 //! names claims, says what each must be, and which of them the verifier keeps. The same document gives the
-//! clear evaluation here, the sentence a traveller reads, and the circuit's terms ([`crate::zk`]).
+//! clear evaluation here, the sentence a traveller reads, a rule in CertLogic, and the circuit's terms ([`crate::zk`]).
+
+mod certlogic;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::zk::{Element, TermsError};
 use crate::{Finding, Part, Reason};
 
+/// Days from the day of the check that a predicate may name: two centuries, for days of birth.
+const FARTHEST_DAY: u32 = 73_050;
 /// Predicates a policy may have; the circuit has as many.
 const PREDICATES: usize = 8;
 
@@ -137,6 +141,9 @@ pub enum PolicyError {
     /// Pass lifetime out of bounds.
     #[error("a pass lasts 1 to 720 hours")]
     PassHours,
+    /// A day too far from the day of the check.
+    #[error("a predicate names a day at most {FARTHEST_DAY} days from the day of the check")]
+    FarDay,
     /// Epochs accepted for too short or too long.
     #[error("a policy accepts the issuer set of an earlier epoch for 1 to 168 hours")]
     EpochHours,
@@ -181,6 +188,14 @@ impl Policy {
         }
         if self.proof.is_some_and(|proof| !(1..=168).contains(&proof.epoch_hours)) {
             return Err(PolicyError::EpochHours);
+        }
+        let operands = self.predicates.iter().filter_map(|predicate| match &predicate.test {
+            Test::Equals(operand) | Test::AtLeast(operand) | Test::AtMost(operand) => Some(operand),
+            Test::OneOf(_) => None,
+        });
+        let far = |operand: &Operand| matches!(operand, Operand::DaysFromToday(days) if days.unsigned_abs() > FARTHEST_DAY);
+        if operands.into_iter().any(far) {
+            return Err(PolicyError::FarDay);
         }
         let asked = self.claims();
         match self.retained.iter().find(|claim| !asked.contains(claim.as_str())) {

@@ -1,4 +1,4 @@
-//! Published vectors: JWS, SD-JWT, eddsa-jcs-2022, Token Status List, Wycheproof.
+//! Published vectors: CertLogic, JWS, SD-JWT, eddsa-jcs-2022, Token Status List, Wycheproof.
 //!
 //! Sources and licences are in the READMEs beside the data. A missing file fails the test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use did_registry::{PublicKey, Signature, Suite, Timestamp};
 use serde_json::Value;
 
+#[path = "vectors/certlogic.rs"]
+mod certlogic;
 #[path = "vectors/data_integrity.rs"]
 mod data_integrity;
 #[path = "vectors/jws.rs"]

@@ -16,6 +16,7 @@ use zk_policy::{
 };
 
 use super::*;
+use crate::certlogic::Expression;
 use crate::{Operand, Part, Policy, Predicate, ProofTerms, Reason, Scope, Test};
 
 mod gate;
@@ -166,7 +167,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// One document, evaluated in the clear, natively over elements, and by the constraints.
+    /// One document, evaluated in the clear, as a CertLogic rule, natively over elements, and by the constraints.
     #[test]
     fn a_policy_says_the_same_in_the_clear_and_in_the_circuit(
         policy in any_policy(), claims in any_claims(), seed in any::<u64>()
@@ -183,6 +184,9 @@ proptest! {
             Ok(()) | Err(FalseStatement::Predicate(_) | FalseStatement::Membership)
         ));
         prop_assert_eq!(native.is_ok(), clear);
+        let rule = Expression::parse(&policy.certlogic()).unwrap();
+        let document = json!({"payload": claims.to_json(), "external": {"validationClock": today()}});
+        prop_assert_eq!(rule.evaluate(&document), Ok(Value::Bool(clear)));
         prop_assert_eq!(statement.is_satisfied(&witness), clear);
     }
 }

@@ -1,17 +1,18 @@
 //! `causeway policy test`: who would pass, on claims made up for it.
 //!
-//! Each set of claims is decided on twice: in the clear, as where claims are shown, and by the circuit's constraints over a
-//! credential issued here for the purpose. The two must agree.
+//! Each set of claims is decided on three times: in the clear, as where claims are shown, by the rule's form in CertLogic, and by
+//! the circuit's constraints over a credential issued here for the purpose. They must agree.
 
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use comfy_table::Cell;
+use credential::certlogic::Expression;
 use credential::zk::{Element, attributes, civil_day, schema_element};
 use credential::{Part, Policy};
 use did_registry::{Claims, Date, Schema};
 use rand::rngs::OsRng;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zk_policy::{
     Credential, Handle, HolderSecret, IssuerEntry, IssuerKey, IssuerSet, KeyDays, Statement, StatusTree,
     Times, Witness,
@@ -29,6 +30,8 @@ const SETS: usize = 10_000;
 /// How one set of claims comes out.
 struct Tried {
     clear: Part,
+    /// What the rule says in CertLogic.
+    logic: bool,
     /// What the circuit says; `None` for a policy that is asked in the clear only.
     proved: Option<bool>,
 }
@@ -49,38 +52,44 @@ pub(super) fn run(
     let (mut rows, mut passing, mut apart) = (Vec::with_capacity(sets.len()), 0, 0);
     for (number, set) in sets.iter().enumerate() {
         let claims = schema.check_partial(set).with_context(|| format!("set {}", number + 1))?;
-        let Tried { clear, proved } = tried(policy, schema, &claims, day)?;
+        let Tried { clear, logic, proved } = tried(policy, schema, &claims, day)?;
         let passes = clear == Part::Good;
         passing += usize::from(passes);
         let agrees = proved.is_none_or(|proved| proved == passes);
-        apart += usize::from(!agrees);
+        apart += usize::from(!agrees || logic != passes);
         let (tone, word) = if passes { (Tone::Good, "passes") } else { (Tone::Bad, "does not") };
         let circuit = match proved {
             None => toned(Tone::Quiet, "not proved"),
             Some(_) if agrees => toned(Tone::Good, "the same"),
             Some(_) => toned(Tone::Bad, "DIFFERS"),
         };
+        let logic = if logic == passes { toned(Tone::Good, "the same") } else { toned(Tone::Bad, "DIFFERS") };
         let why = match &clear {
             Part::Bad(finding) | Part::Open(finding) => finding.detail.clone(),
             Part::Good | Part::NotChecked => String::new(),
         };
-        rows.push(vec![Cell::new(number + 1), toned(tone, word), circuit, Cell::new(why)]);
+        rows.push(vec![Cell::new(number + 1), toned(tone, word), logic, circuit, Cell::new(why)]);
     }
     screen.headline(Tone::Quiet, format!("{} v{}", policy.name, policy.version), format!("as on {day}"))?;
-    screen.table(&["set", "in the clear", "in the circuit", "why not"], rows)?;
+    screen.table(&["set", "in the clear", "in CertLogic", "in the circuit", "why not"], rows)?;
     let tone = if apart == 0 { Tone::Good } else { Tone::Bad };
     screen.headline(
         tone,
         format!("{passing} of {}", sets.len()),
-        format!("pass; {apart} differ in the circuit"),
+        format!("pass; {apart} differ in CertLogic or in the circuit"),
     )?;
     Ok(if apart == 0 { Ending::Good } else { Ending::Bad })
 }
 
 fn tried(policy: &Policy, schema: &Schema, claims: &Claims, day: Date) -> anyhow::Result<Tried> {
     let clear = policy.evaluate(claims, day);
+    let rule = Expression::parse(&policy.certlogic());
+    let rule = rule.map_err(|issues| anyhow!("{issues:?}")).context("the policy as a rule in CertLogic")?;
+    let document = json!({"payload": claims.to_json(), "external": {"validationClock": day}});
+    // An error is not fulfilled, as for whoever decides by it.
+    let logic = rule.holds(&document).unwrap_or(false);
     if policy.proof.is_none() {
-        return Ok(Tried { clear, proved: None });
+        return Ok(Tried { clear, logic, proved: None });
     }
     let (key, secret, today) =
         (IssuerKey::generate(&mut OsRng), HolderSecret::generate(&mut OsRng), civil_day(day));
@@ -97,7 +106,7 @@ fn tried(policy: &Policy, schema: &Schema, claims: &Claims, day: Date) -> anyhow
     let witness = Witness { credential, secret, issuer, status: list.witness(handle) };
     let terms = policy.terms(schema, set.root(), day, Element::default())?;
     let statement = Statement::of(terms, &witness, Element::default());
-    Ok(Tried { clear, proved: Some(statement.is_satisfied(&witness)) })
+    Ok(Tried { clear, logic, proved: Some(statement.is_satisfied(&witness)) })
 }
 
 #[cfg(test)]

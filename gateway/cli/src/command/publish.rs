@@ -52,6 +52,9 @@ pub(super) enum PolicyCommand {
         /// For an identifier: a checkpoint's directory (its bundle is read), or an actor's (its ledger is asked).
         #[arg(long = "in", value_name = "DIR")]
         directory: Option<PathBuf>,
+        /// Print the rule in CertLogic instead, for engines of that language.
+        #[arg(long)]
+        certlogic: bool,
         #[command(flatten)]
         node: NodeAddress,
     },
@@ -95,12 +98,16 @@ pub(super) async fn policy(command: PolicyCommand, world: World<'_, '_>) -> anyh
             let day = args.day.unwrap_or_else(|| world.clock.now().date());
             policy_test::run(&policy, &schema, &args.claims, day, world.screen)
         }
-        PolicyCommand::Explain { what, directory, node } => {
+        PolicyCommand::Explain { what, directory, certlogic, node } => {
             let policy = match Path::new(&what) {
                 file if file.exists() => read_policy(file, None)?,
                 _ => published(&what, directory.as_deref(), &node).await?,
             };
-            explain(world.screen, &policy)?;
+            if certlogic {
+                world.screen.line(serde_json::to_string_pretty(&policy.certlogic())?)?;
+            } else {
+                explain(world.screen, &policy)?;
+            }
             Ok(Ending::Good)
         }
     }
@@ -228,7 +235,12 @@ mod tests {
         let mut out = Vec::new();
         let mut screen = Screen::new(&mut out, false);
         let what = file.display().to_string();
-        let command = PolicyCommand::Explain { what, directory: None, node: NodeAddress { url: None } };
+        let command = PolicyCommand::Explain {
+            what,
+            directory: None,
+            certlogic: false,
+            node: NodeAddress { url: None },
+        };
         let world = World { screen: &mut screen, input: &mut std::io::empty(), clock: Clock::system() };
         policy(command, world).await.unwrap();
         let text = String::from_utf8(out).unwrap();

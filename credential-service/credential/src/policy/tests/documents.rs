@@ -32,6 +32,21 @@ fn a_policy_has_one_to_eight_predicates() {
 }
 
 #[test]
+fn a_day_is_at_most_two_centuries_from_the_day_of_the_check() {
+    let far = |days| {
+        move |policy: &mut Policy| {
+            policy.predicates[0].test = Test::AtMost(Operand::DaysFromToday(days));
+        }
+    };
+    for days in [73_050, -73_050] {
+        assert_eq!(check(far(days)), Ok(()));
+    }
+    for days in [73_051, -73_051, i32::MIN, i32::MAX] {
+        assert_eq!(check(far(days)), Err(PolicyError::FarDay));
+    }
+}
+
+#[test]
 fn a_window_starts_before_it_ends() {
     assert_eq!(check(|policy| policy.until = policy.from), Err(PolicyError::EmptyWindow));
     assert_eq!(check(|policy| policy.until = policy.from.minus(1)), Err(PolicyError::EmptyWindow));
