@@ -65,6 +65,9 @@ pub enum CircuitKeysError {
         /// What is here.
         here: Digest,
     },
+    /// Two halves that do not belong together.
+    #[error("{0}.pk and {0}.vk are of different setups: what one proves the other refuses")]
+    Halves(&'static str),
     /// A key that does not serve.
     #[error("{name}: {error}")]
     Key {
@@ -182,6 +185,25 @@ impl CircuitKeys {
         self.list.transcript.as_ref()
     }
 
+    /// Reads all four keys, and whether each pair belongs together: before vouching for them.
+    ///
+    /// # Errors
+    /// [`CircuitKeysError`].
+    pub fn check_whole(&self) -> Result<(), CircuitKeysError> {
+        if self.policy_proving()?.verifying_key() != self.policy_verifying()? {
+            return Err(CircuitKeysError::Halves("policy"));
+        }
+        if self.holder_proving()?.verifying_key() != self.holder_verifying()? {
+            return Err(CircuitKeysError::Halves("holder"));
+        }
+        Ok(())
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Whether the committee adopted these keys.
     ///
     /// # Errors
@@ -272,8 +294,7 @@ mod tests {
         let keys = CircuitKeys::write_development(directory.path()).unwrap();
         let opened = CircuitKeys::open(directory.path(), Setup::InsecureDevelopment).unwrap();
         assert_eq!(opened, keys);
-        assert_eq!(opened.policy_verifying().unwrap(), opened.policy_proving().unwrap().verifying_key());
-        assert_eq!(opened.holder_verifying().unwrap(), opened.holder_proving().unwrap().verifying_key());
+        opened.check_whole().unwrap();
         assert!(matches!(CircuitKeys::write_development(directory.path()), Err(CircuitKeysError::Exists(_))));
         for name in ["policy.pk", "policy.vk", "holder.pk", "holder.vk"] {
             let path = directory.path().join(name);

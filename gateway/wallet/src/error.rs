@@ -25,6 +25,9 @@ pub enum WalletError {
     /// The policy is asked in the clear only.
     #[error("policy {0} is asked in the clear only: it cannot be proved")]
     NotProvable(Digest),
+    /// Nobody can prove yet.
+    #[error("the committee has adopted no keys of the circuits: nobody would take a proof")]
+    NoCircuitKeys,
     /// Nothing to prove with.
     #[error("this credential came without what proofs are made of: claim it anew with circuit keys")]
     NoProofs,

@@ -26,6 +26,8 @@ pub struct Ready {
     gate: Option<String>,
     /// The credential it is made from.
     credential: Digest,
+    /// The circuits' keys that the committee had adopted.
+    keys: Digest,
     proof: String,
     nullifier: String,
     #[serde(with = "key")]
@@ -87,6 +89,7 @@ impl Holding {
             return Err(WalletError::WouldRefuse(finding));
         }
         let (credential, secret) = self.causeway(schema, facts)?;
+        let keys = facts.circuit_keys.ok_or(WalletError::NoCircuitKeys)?;
         let record = facts.revocations.get(self.issuer());
         let anchored = record.map_or(Some(nothing_revoked()), |record| record.root.element());
         if anchored != Some(revocations.tree().root()) {
@@ -119,6 +122,7 @@ impl Holding {
                 Scope::Day => None,
             },
             credential: *self.id(),
+            keys,
             proof: hex::encode(proof.to_bytes()),
             nullifier: hex::encode(statement.nullifier.to_bytes()),
             key: one_time,
@@ -167,13 +171,14 @@ impl Ready {
         self.policy == *policy && self.day == day && self.gate.as_deref().is_none_or(|own| own == gate)
     }
 
-    /// Whether gates accept its issuer set, and will for half of the policy's hours at least.
+    /// Whether gates accept its issuer set, and will for half of the policy's hours at least, and verify with the same keys.
     pub(crate) fn is_current(&self, facts: &Facts, now: Timestamp) -> bool {
         let Some(policy) = facts.policies.get(&self.policy) else { return false };
         let Some(terms) = policy.proof else { return false };
         let overtaken =
             facts.issuer_sets.get(&policy.credential_type).and_then(|it| it.of_epoch(self.epoch, now));
-        overtaken.is_some_and(|(_, seconds)| seconds <= u64::from(terms.epoch_hours) * 1800)
+        facts.circuit_keys == Some(self.keys)
+            && overtaken.is_some_and(|(_, seconds)| seconds <= u64::from(terms.epoch_hours) * 1800)
     }
 
     /// Shows it at a gate: in answer to the lane's nonce, or on paper. Used up by that.

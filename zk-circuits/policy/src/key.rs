@@ -117,8 +117,8 @@ pub enum KeyError {
     /// From the public seed, where that is not accepted.
     #[error("a key made for development proves nothing: production takes keys of a ceremony only")]
     Development,
-    /// A ceremony for another circuit.
-    #[error("a ceremony's key is as large as its circuit; this one is of another circuit")]
+    /// For another circuit.
+    #[error("a key has a point for each variable and row of its circuit; this one is of another circuit")]
     OtherCircuit,
     /// Not the bytes that were vouched for.
     #[error("a proving key is the one whose digest was vouched for")]
@@ -137,6 +137,19 @@ fn is_relabelled(setup: Setup, key: &ark_groth16::VerifyingKey<Bls12_381>) -> bo
     let mut alpha = [0; 48];
     let written = key.alpha_g1.serialize_compressed(alpha.as_mut_slice());
     setup == Setup::Ceremony && written.is_ok() && alpha == DEVELOPMENT_ALPHA
+}
+
+/// Whether a key has a point for each variable and row of its circuit.
+fn is_shaped<R: Relation>(key: &ark_groth16::ProvingKey<Bls12_381>) -> bool {
+    let Size { constraints, inputs, witnesses } = Size::of::<R>();
+    let (inputs, rows) = (inputs + 1, (constraints + inputs + 1).next_power_of_two());
+    let variables = inputs + witnesses;
+    inputs == R::INPUTS + 1
+        && key.vk.gamma_abc_g1.len() == inputs
+        && [key.a_query.len(), key.b_g2_query.len()] == [variables; 2]
+        && key.h_query.len() == rows - 1
+        && key.l_query.len() == witnesses
+        && blinds(key)
 }
 
 /// Whether the blinding variable, the last one, moves a proof's `A`: with an identity in its place nothing would hide `A`.
@@ -250,8 +263,8 @@ impl<R: Relation> ProvingKey<R> {
         let (setup, rest) = split::<R>(bytes, accepted)?;
         let key = ark_groth16::ProvingKey::<Bls12_381>::deserialize_uncompressed_unchecked(rest);
         let key = key.map_err(|_| KeyError::Malformed)?;
-        if !blinds(&key) {
-            return Err(KeyError::Malformed);
+        if !is_shaped::<R>(&key) {
+            return Err(KeyError::OtherCircuit);
         }
         if is_relabelled(setup, &key.vk) { Err(KeyError::Development) } else { Ok(Self::new(setup, key)) }
     }

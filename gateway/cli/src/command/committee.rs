@@ -135,10 +135,8 @@ pub(super) async fn run(command: CommitteeCommand, world: World<'_, '_>) -> anyh
             cast(ballot, Motion::SetThreshold(votes), world).await
         }
         CommitteeCommand::AdoptKeys { ballot, keys } => {
-            // Read in full: nobody votes for keys that do not fit their digest.
             let keys = keys.open()?;
-            keys.policy_verifying()?;
-            keys.holder_verifying()?;
+            tokio::task::block_in_place(|| keys.check_whole())?;
             cast(ballot, Motion::AdoptCircuitKeys(keys.digest()), world).await
         }
         CommitteeCommand::Members { directory, node } => {

@@ -2,7 +2,7 @@
 
 use zk_ceremony::FinishedCeremony;
 
-use super::{KeyError, ProvingKey, Relation, Setup, Shape, Size, blinds, is_relabelled};
+use super::{KeyError, ProvingKey, Relation, Setup, Shape, Size, is_relabelled, is_shaped};
 
 /// The matrices of a circuit, the very ones that proving uses: what a ceremony makes keys for.
 pub struct Matrices {
@@ -33,17 +33,7 @@ impl<R: Relation> ProvingKey<R> {
     /// [`KeyError::OtherCircuit`], [`KeyError::Development`].
     pub fn of_ceremony(finished: &FinishedCeremony) -> Result<Self, KeyError> {
         let key = finished.key().proving_key();
-        let matrices = Matrices::of::<R>();
-        let Size { inputs, witnesses, .. } = matrices.size;
-        let (inputs, rows) = (inputs + 1, 1 << matrices.circuit().k());
-        let variables = inputs + witnesses;
-        let is_shaped = inputs == R::INPUTS + 1
-            && key.vk.gamma_abc_g1.len() == inputs
-            && [key.a_query.len(), key.b_g1_query.len(), key.b_g2_query.len()] == [variables; 3]
-            && key.h_query.len() == rows - 1
-            && key.l_query.len() == witnesses
-            && blinds(key);
-        if !is_shaped {
+        if !is_shaped::<R>(key) || key.b_g1_query.len() != key.a_query.len() {
             return Err(KeyError::OtherCircuit);
         }
         if is_relabelled(Setup::Ceremony, &key.vk) {

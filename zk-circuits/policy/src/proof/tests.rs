@@ -190,6 +190,17 @@ fn a_proving_key_is_read_by_its_digest() {
     assert_eq!(refused(&bytes, &digest, Setup::Ceremony), KeyError::Development);
     bytes[1_000] ^= 1;
     assert_eq!(refused(&bytes, &digest, Setup::InsecureDevelopment), KeyError::Digest);
+    // Vouched for, but for a circuit with one variable less, and so without the one that blinds; or with it, and not blinding.
+    let mut shorter = key.groth16().clone();
+    let _last = (shorter.a_query.pop(), shorter.b_g2_query.pop(), shorter.l_query.pop());
+    let mut bare = key.groth16().clone();
+    *bare.a_query.last_mut().unwrap() = G1Affine::identity();
+    for other in [shorter, bare] {
+        let mut bytes = vec![0, 1];
+        other.serialize_uncompressed(&mut bytes).unwrap();
+        let digest = Sha256::digest(&bytes).into();
+        assert_eq!(refused(&bytes, &digest, Setup::InsecureDevelopment), KeyError::OtherCircuit);
+    }
 }
 
 /// The shape of the circuit is the same for every statement: the keys are made from one.
