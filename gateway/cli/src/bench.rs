@@ -26,7 +26,7 @@ use anyhow::{Context as _, ensure};
 use measure::Report;
 
 /// Every figure, in the order of the documentation.
-const FIGURES: [&str; 13] = [
+const FIGURES: [&str; 14] = [
     "ledger.solo.tx_per_s",
     "ledger.solo.commit_p50_ms",
     "ledger.anchor.commitments_per_s",
@@ -39,6 +39,7 @@ const FIGURES: [&str; 13] = [
     "dcc.verify_us",
     "crossing.first_pass_p95_ms",
     "crossing.repeat_p95_ms",
+    "crossing.zk.repeat_p95_ms",
     "crossing.transcodes_per_s",
 ];
 

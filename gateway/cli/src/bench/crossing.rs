@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use credential::Overall;
+use credential::zk::Revocations;
 use did_registry::Suite;
 use rand::rngs::OsRng;
-use tokio::task::JoinSet;
-use wallet::{Application, Claim, HeldPass, Holding};
+use tokio::task::{JoinSet, block_in_place};
+use wallet::{Application, Claim, HeldPass, Holding, Visit, Wallet};
 
 use super::measure::{MS, Report, median, per_second, percentile};
 use crate::agency::ReceiptAnswer;
-use crate::checkpoint::{Checkpoint, Terms};
+use crate::checkpoint::{Checkpoint, Proofs, Terms};
 use border::{Border, RECORDS};
 
 const FIRST: &str = "crossing.first_pass_p95_ms";
 const REPEAT: &str = "crossing.repeat_p95_ms";
+const PROVED: &str = "crossing.zk.repeat_p95_ms";
 const TRANSCODES: &str = "crossing.transcodes_per_s";
 
 /// Travellers who get a first pass, and how many of them at a time.
@@ -30,6 +32,9 @@ const TRAVELLERS: usize = 160;
 const ABREAST: usize = 4;
 /// Crossings at the gate.
 const CROSSINGS: usize = 200;
+/// Holders who prove, each once, and those of them who warm up.
+const PROVERS: usize = 44;
+const WARM_UP: usize = 4;
 /// Credentials that are transcoded in a run, how many at a time, and runs.
 const HOLDERS: usize = 1_600;
 const DESKS: usize = 16;
@@ -38,7 +43,7 @@ const RUNS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn measure(report: &mut Report, scratch: &Path) -> anyhow::Result<()> {
-    if !report.wants(&[FIRST, REPEAT, TRANSCODES]) {
+    if !report.wants(&[FIRST, REPEAT, PROVED, TRANSCODES]) {
         return Ok(());
     }
     let directory = scratch.join("crossing");
@@ -46,8 +51,12 @@ pub(super) async fn measure(report: &mut Report, scratch: &Path) -> anyhow::Resu
     if report.wants(&[FIRST, REPEAT]) {
         let passes = first_passes(report, &border).await?;
         if report.wants(&[REPEAT]) {
-            tokio::task::block_in_place(|| gate(report, &border, &directory.join("gate"), &passes))?;
+            block_in_place(|| gate(report, &border, &directory.join("gate"), &passes))?;
         }
+    }
+    if report.wants(&[PROVED]) {
+        let gate = directory.join("proved");
+        proved(report, &border, &gate).await?;
     }
     if report.wants(&[TRANSCODES]) {
         transcodes(report, &border).await?;
@@ -168,6 +177,50 @@ fn gate(report: &mut Report, border: &Border, directory: &Path, passes: &[HeldPa
         "repeat: p50 {:.2} ms, of which the wallet {:.2}; the rest is the gate with two synced writes",
         percentile(&mut crossings, 50, MS),
         percentile(&mut shows, 50, MS)
+    ));
+    Ok(())
+}
+
+/// The same with proofs that were made ahead: each holder is counted once, so each crosses once.
+async fn proved(report: &mut Report, border: &Border, directory: &Path) -> anyhow::Result<()> {
+    const LANE: &str = "Lane 9";
+    let keys = (border.keys.holder_proving()?, border.keys.policy_proving()?);
+    let mut ready = Vec::with_capacity(PROVERS);
+    for code in border.offer(PROVERS).await? {
+        let secret = Wallet::default().next_secret(&mut OsRng);
+        let begun = Claim::begin(&code, &border.issuer, Suite::P256, &mut OsRng);
+        let (claim, request) = block_in_place(|| Claim::with_proofs(begun, secret, &keys.0, &mut OsRng));
+        let holding = claim.accept(border.source.claim(&request).await?, &border.facts, border.now())?;
+        let visit = Visit { policy: &border.entry, gate: LANE, day: border.now().date() };
+        let known = (&border.facts, &Revocations::new());
+        let proof = block_in_place(|| holding.prepare(&visit, known, &keys.1, border.now(), &mut OsRng));
+        ready.push(proof?);
+    }
+    let proofs = Proofs {
+        policy: border.entry,
+        keys: border.keys.directory().to_owned(),
+        insecure_development_keys: true,
+    };
+    let terms = Terms { proofs: Some(proofs), ..Terms::new(border.gate, LANE) };
+    Checkpoint::init(directory, &border.genesis, &terms)?;
+    let mut checkpoint = Checkpoint::open(directory)?;
+    checkpoint.import(border.bundle.clone())?;
+    let mut crossings = Vec::new();
+    for (number, ready) in ready.into_iter().enumerate() {
+        let challenge = checkpoint.challenge(border.now(), &mut OsRng)?;
+        let begun = Instant::now();
+        let text = ready.show(&challenge.audience, challenge.nonce_bytes())?.to_text();
+        let decision = block_in_place(|| checkpoint.verify(&text, border.now()))?;
+        let crossed = begun.elapsed();
+        ensure!(decision.overall == Overall::Accept, "the gate refuses: {:?}", decision.verdict.findings());
+        if number >= WARM_UP {
+            crossings.push(crossed);
+        }
+    }
+    report.figure(PROVED, percentile(&mut crossings, 95, MS), "ms", crossings.len())?;
+    report.note(&format!(
+        "proved: p50 {:.2} ms; the gate writes nonce, nullifier and verdict, each synced",
+        percentile(&mut crossings, 50, MS)
     ));
     Ok(())
 }

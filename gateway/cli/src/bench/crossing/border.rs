@@ -11,8 +11,10 @@ use anyhow::{Context as _, ensure};
 use credential::exchange::Issued;
 use credential::facts::Facts;
 use credential::transcoding::pass_schema;
+use credential::{Policy, ProofTerms, Scope};
 use did_registry::{Did, Digest, Motion, PublicKey, Timestamp, Vote};
 use gateway::Gateway;
+use gateway::circuit_keys::CircuitKeys;
 use gateway::clock::Clock;
 use gateway::config::Config;
 use gateway::import::Imports;
@@ -55,6 +57,8 @@ pub(super) struct Border {
     /// What wallets and gates know from the ledger.
     pub(super) bundle: Vec<u8>,
     pub(super) facts: Facts,
+    /// What proofs are made and verified with.
+    pub(super) keys: CircuitKeys,
     clock: Clock,
 }
 
@@ -74,6 +78,7 @@ impl Border {
         };
         let made = setup::network(&directory.join("network"), &plan, &mut OsRng)?;
         let node = Node::start(ledger_node::Config::read(&made.node.join("ledger.toml"))?).await?;
+        let keys = block_in_place(|| CircuitKeys::write_development(&directory.join("keys")))?;
         let (here, there) = (free_address()?, free_address()?);
         let plan = |name: &str, own: SocketAddr, other: SocketAddr| AgencyPlan {
             name: name.to_owned(),
@@ -86,8 +91,8 @@ impl Border {
             trust_list: None,
             trust_list_ages: None,
             value_sets: None,
-            circuit_keys: None,
-            insecure_development_keys: false,
+            circuit_keys: Some(directory.join("keys")),
+            insecure_development_keys: true,
             egress_log: None,
             refresh_seconds: 1,
             safe: None,
@@ -106,13 +111,19 @@ impl Border {
             let motion = Motion::RecogniseIssuer {
                 issuer: issuer.did().clone(),
                 credential_type,
-                from: now.minus(3_600),
+                // What is proved was issued on a day that is recognised whole.
+                from: now.minus(2 * 86_400),
                 until: now.plus(365 * 86_400),
             };
             let vote = Vote { motion, round: 1, expires: now.plus(86_400) };
             ledger.commit(member.did(), &member.control()?, Operation::Role(vote)).await?;
         }
+        let vote =
+            Vote { motion: Motion::AdoptCircuitKeys(keys.digest()), round: 1, expires: now.plus(86_400) };
+        ledger.commit(member.did(), &member.control()?, Operation::Role(vote)).await?;
         let (schema, entry) = (subject::schema()?, subject::entry_policy(abroad.did().clone(), now)?);
+        let proof = Some(ProofTerms { epoch_hours: 24, scope: Scope::GateAndDay });
+        let entry = Policy { proof, ..entry };
         let gate = subject::gate_policy(abroad.did().clone(), now)?;
         ledger.commit(home.did(), &home.control()?, Operation::Schema(schema.clone())).await?;
         for operation in [
@@ -141,6 +152,7 @@ impl Border {
             gate: gate.id(),
             bundle,
             facts,
+            keys,
             clock,
         })
     }
