@@ -39,9 +39,10 @@ test: ## every test, every doctest, and the pure crates for wasm32
 	cargo test --locked --release --workspace --doc
 	cargo check --locked --release --target wasm32-unknown-unknown $(PURE:%=-p %)
 
-test-long: ## what takes minutes: every bit of what is shown flipped
+test-long: ## what takes minutes: every bit of what is shown flipped, a whole ceremony in processes
 	@.ci/setup data build test
-	LONG=1 cargo nextest run --locked --release --workspace --no-fail-fast -E 'test(flipped_bit)'
+	LONG=1 cargo nextest run --locked --release --workspace --no-fail-fast --ignore-default-filter \
+		-E 'test(flipped_bit) | test(/(^|::)long_/)'
 
 fuzz: ## look for inputs that break a decoder's promises, for as long as you like
 	@.ci/setup build

@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod ceremony;
 mod committee;
 mod offline;
 mod proofs;
@@ -137,6 +138,10 @@ async fn a_credential_becomes_a_pass_that_opens_a_gate_and_is_audited() {
         ends(town.run(&["policy", "explain", &town.gate, "--in", "gate"]).await, Ending::Good)
             .contains("colour is green")
     );
+    let rule =
+        ends(town.run(&["policy", "explain", &town.gate, "--in", "gate", "--certlogic"]).await, Ending::Good);
+    let rule: serde_json::Value = serde_json::from_str(&rule).unwrap();
+    assert_eq!(rule, serde_json::json!({"===": [{"var": "payload.colour"}, "green"]}));
 
     // The audit of the decision, from the agency and from a file.
     // What the gate saw is enough to ask by; what the agency answers is held against it.

@@ -81,6 +81,22 @@ async fn a_rule_is_proved_ahead_of_time_at_the_gate_and_on_paper() {
     let log = ends(town.wallet(ok, &["log"]).await, Ending::Good);
     assert!(log.contains("made ahead") && log.contains("made at the gate"), "{log}");
 
+    // Several at a desk, from a file: the second of one holder is refused, what is no code too.
+    let desk =
+        ["checkpoint", "init", "guangdong/desk", "--genesis", "network/genesis.bin", "--audience", "Desk 2"];
+    town.good(&[desk.as_slice(), &terms, &KEYS].concat()).await;
+    town.good(&["checkpoint", "import", "guangdong/desk", &town.macau.url]).await;
+    let mut lines = Vec::new();
+    for wallet in [ok, late, ok] {
+        let challenge = town.good(&["checkpoint", "challenge", "guangdong/desk", "--text"]).await;
+        lines.push(prove(wallet, challenge.trim()).await);
+    }
+    lines.push("no code".into());
+    std::fs::write(town.path("batch.json"), lines.join("\n")).unwrap();
+    let batch = ["checkpoint", "verify", "guangdong/desk", "--batch", "batch.json"];
+    let text = ends(town.run(&batch).await, Ending::Bad);
+    assert!(text.contains("2 of 4") && text.contains("REPLAYED") && text.contains("2 refused"), "{text}");
+
     // Declining is declining, and a page is read from its picture.
     let words = town.wallet_words(ok, &with(&["prove", &challenge().await], &KEYS));
     assert!(ends(town.typing("n\n", &words).await, Ending::Open).contains("nothing was shown"));

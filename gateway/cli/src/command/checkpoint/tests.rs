@@ -69,6 +69,7 @@ impl Lane {
             directory: self.path("gate"),
             qr: qr.map(str::to_owned),
             image,
+            batch: None,
             json,
         })
     }
