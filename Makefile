@@ -58,7 +58,7 @@ bench: ## the figures of docs/specs.md on this machine
 
 bench-peers: ## what others' tools take for the same statement, from their published packages
 	@.ci/setup peers
-	examples/peers/run.sh "$(or $(CACHE),$(dir $(CARGO_TARGET_DIR))peers)"
+	@examples/peers/run.sh "$(or $(CACHE),$(dir $(CARGO_TARGET_DIR))peers)"
 
 lint: ## format, clippy without warnings, licences and sources (if cargo-deny is there)
 	@.ci/setup build lint
